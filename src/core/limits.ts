@@ -1,0 +1,47 @@
+import { assert } from './errors.ts';
+
+/**
+ * Every bound of a node that no configuration key changes. Units stand last in the names.
+ * What happens at each bound is written beside it; `docs/limits.md` lists them all with their tests.
+ */
+export const limits = {
+  /** A key path, percent-decoded, in UTF-8. A longer one is refused with KVS_BAD_PATH. */
+  pathBytesMax: 1_024,
+  /** A node id, in UTF-8; one length byte holds it in every stored version. A longer one stops the start. */
+  nodeIdBytesMax: 255,
+  /** A content type, in UTF-8; one length byte holds it. A longer one is refused with KVS_BAD_REQUEST. */
+  contentTypeBytesMax: 255,
+  /** The largest `max_value_bytes` that a configuration may ask for. */
+  valueBytesCeiling: 64 * 1_024 * 1_024,
+  /** The greatest timestamp that a version may carry: 2^48 - 1 ms, in the year 10889. Six bytes hold it. */
+  timestampMsMax: 2 ** 48 - 1,
+  /** The greatest counter of a version: four bytes hold it. */
+  counterMax: 2 ** 32 - 1,
+  /** The greatest vote count of a version: two bytes hold it. */
+  votesMax: 2 ** 16 - 1,
+  /** The local commit sequence, six bytes: at 100,000 commits a second it lasts 89 years. */
+  sequenceMax: 2 ** 48 - 1,
+  /** Writes that wait for a commit. One more is refused with KVS_OVERLOADED. */
+  pendingWritesMax: 65_536,
+  /** Bytes of values that wait for a commit. A write beyond them is refused with KVS_OVERLOADED. */
+  pendingWriteBytesMax: 256 * 1_024 * 1_024,
+  /** Writes in one commit group; the others wait for the next one. */
+  commitWritesMax: 4_096,
+  /** Bytes of values in one commit group, unless a single value is larger. */
+  commitBytesMax: 8 * 1_024 * 1_024,
+  /** Entries of the change log that are kept. A reader that asks for older ones is told to start over. */
+  changeLogEntriesMax: 1_000_000,
+  /** Items on one page of any internal listing. */
+  pageItemsMax: 1_000,
+  /** Transitions remembered for each actor under /debug; the oldest goes first. */
+  actorTransitionsMax: 100,
+  /** Events that a slow reader of /debug/events may fall behind before some are dropped, and counted. */
+  debugEventsBufferedMax: 1_000,
+  /** Readers of /debug/events at one time. One more is refused with KVS_OVERLOADED. */
+  debugReadersMax: 64,
+} as const;
+
+assert(limits.commitWritesMax <= limits.pendingWritesMax, 'a full commit group fits in the queue');
+assert(limits.commitBytesMax <= limits.pendingWriteBytesMax, 'a full commit group fits in the queue');
+assert(limits.valueBytesCeiling <= limits.pendingWriteBytesMax, 'the largest value fits in the queue');
+assert(limits.timestampMsMax <= Number.MAX_SAFE_INTEGER, 'timestamps are exact numbers');

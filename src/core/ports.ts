@@ -1,0 +1,245 @@
+import type { KeyPath } from './key-path.ts';
+import type { Member } from './membership.ts';
+import type { KeyVersion, Stamp, Version } from './version.ts';
+
+/** The wall clock. */
+export interface Clock {
+  /** Milliseconds since the epoch, an integer. It may jump both ways. */
+  now(): number;
+}
+
+/** Where everything random comes from, so that a simulation can repeat it. */
+export interface Random {
+  /** A number in [0, 1). */
+  next(): number;
+  /** A random UUID (RFC 9562, version 4). */
+  uuid(): string;
+}
+
+/** Where log lines go: one message for people, and fields for machines. No user value is ever a field. */
+export interface Logger {
+  debug(message: string, fields?: LogFields): void;
+  info(message: string, fields?: LogFields): void;
+  warn(message: string, fields?: LogFields): void;
+  error(message: string, fields?: LogFields): void;
+}
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** What a node accepts at the moment. */
+export type Mode = 'normal' | 'read-only' | 'syncing';
+
+/** A local write of one key. */
+export type WriteRequest =
+  | {
+      readonly kind: 'put';
+      readonly path: KeyPath;
+      readonly contentType: string;
+      readonly data: Uint8Array;
+      /** ms since the epoch; undefined: never. */
+      readonly expiresAt?: number | undefined;
+    }
+  | { readonly kind: 'delete'; readonly path: KeyPath };
+
+export type WriteResult =
+  /** The key was absent and has a value now. */
+  | { readonly outcome: 'created'; readonly version: Version }
+  /** The key had a value and has a new one. */
+  | { readonly outcome: 'replaced'; readonly version: Version }
+  /** The key had a value and is absent now; `version` is the tombstone. */
+  | { readonly outcome: 'deleted'; readonly version: Version }
+  /** A delete of an absent key: nothing was written. */
+  | { readonly outcome: 'absent' };
+
+export type MergeResult =
+  /** The version was greater than ours and is stored. */
+  | { readonly outcome: 'accepted' }
+  /** It is the version that we hold. */
+  | { readonly outcome: 'known' }
+  /** Ours is greater; whoever sent it lacks `current`. */
+  | { readonly outcome: 'stale'; readonly current: Version }
+  /** Same stamp, another uuid, no vote yet: ours stays until a vote. */
+  | { readonly outcome: 'conflict'; readonly current: Version }
+  /** A tombstone past the retention for a key that we do not have: nothing was written. */
+  | { readonly outcome: 'declined' };
+
+/** One commit group, told to listeners after it is durable. */
+export interface Commit {
+  /** Local, ascending, with gaps. */
+  readonly sequence: number;
+  /** What the commit stored, in order; a key that changed twice appears once, with its last version. */
+  readonly changes: readonly Change[];
+}
+
+export interface Change extends KeyVersion {
+  /** True for a write that this node accepted from a client; false for a merged version. */
+  readonly local: boolean;
+}
+
+/** One entry of the change log. */
+export interface LoggedChange extends Stamp {
+  readonly sequence: number;
+  readonly path: KeyPath;
+  readonly uuid: string;
+}
+
+/** What a digest leaf holds of one key. */
+export interface DigestEntry extends Stamp {
+  readonly path: KeyPath;
+  readonly uuid: string;
+  readonly votes: number;
+}
+
+/** A position in the time index. */
+export interface TimeEntry extends Stamp {
+  readonly path: KeyPath;
+}
+
+/** Versions of all keys, with their indexes, on one node's disk. Every method may throw KVS_STORAGE_FAILED. */
+export interface VersionStore {
+  /** Made with the data folder. Changes when the folder may have lost what it once held. */
+  readonly storeId: string;
+  /** When the data folder was made, ms since the epoch. */
+  readonly createdAt: number;
+  /** The sequence of the last durable commit; 0 before the first. */
+  readonly sequence: number;
+
+  /** The version of a key when memory has it: null when the key has none, undefined when only the disk knows. */
+  peek(path: KeyPath): Version | null | undefined;
+  /** The version of a key, tombstones and expired ones included. */
+  get(path: KeyPath): Promise<Version | undefined>;
+  getMany(paths: readonly KeyPath[]): Promise<(Version | undefined)[]>;
+
+  /**
+   * Writes in order, each atomic by itself; settles when all are durable. Writes of one call may share their commit
+   * with others.
+   *
+   * @throws KvsError KVS_OVERLOADED when the queue is full, KVS_STORAGE_FULL, KVS_STORAGE_FAILED
+   */
+  write(requests: readonly WriteRequest[]): Promise<WriteResult[]>;
+  /** Merges versions that came from other nodes, in order; settles when all that were accepted are durable. */
+  merge(versions: readonly KeyVersion[]): Promise<MergeResult[]>;
+
+  /** A small record that the node keeps beside the data; undefined when there is none. */
+  note(name: string): Promise<Uint8Array | undefined>;
+  /** Stores (or with undefined removes) a note, ordered after every write that was asked for before. */
+  setNote(name: string, value: Uint8Array | undefined): Promise<void>;
+
+  /** What changed after `sequence`, oldest first, whole commits. Null when the log no longer reaches back that far. */
+  changesSince(sequence: number, entriesMax: number): Promise<LoggedChange[] | null>;
+  /** The time index, newest first, from just below `before`. */
+  newest(entriesMax: number, before?: TimeEntry): Promise<TimeEntry[]>;
+
+  /** False until the digests equal the data: right after a start they are still being summed. */
+  readonly digestsReady: boolean;
+  /** Settles when `digestsReady` becomes true. */
+  whenDigestsReady(): Promise<void>;
+  /** The root's four lanes. */
+  rootDigest(): Uint32Array;
+  branchDigests(): Uint32Array;
+  leafDigests(branch: number): Uint32Array;
+  /** The entries of one digest leaf, in the order of their path hashes, after `after`. */
+  leafEntries(leaf: number, entriesMax: number, after?: KeyPath): Promise<DigestEntry[]>;
+
+  /**
+   * Takes tombstones and expired versions that are older than the retention out of digests and listings, and removes
+   * those whose sequence is at most `claimedSequence`: the least that any known member claims to hold.
+   */
+  collect(claimedSequence: number): Promise<CollectResult>;
+
+  /** Calls `listener` after each commit; returns how to stop it. */
+  onCommit(listener: (commit: Commit) => void): () => void;
+
+  stats(): StoreStats;
+}
+
+export interface CollectResult {
+  /** Left digests and listings in this run. */
+  readonly retired: number;
+  /** Removed for good in this run. */
+  readonly removed: number;
+  /** Past the retention and held back, because some member has not claimed them. */
+  readonly held: number;
+}
+
+export interface StoreStats {
+  readonly cacheEntries: number;
+  readonly cacheBytes: number;
+  readonly cacheHits: number;
+  readonly cacheMisses: number;
+  readonly commits: number;
+  readonly commitWrites: number;
+  readonly pendingWrites: number;
+}
+
+/** The cluster as the HTTP routes see it. */
+export interface Members {
+  /** Every member that is shown, this node included. */
+  list(): readonly Member[];
+  /** Takes in a node that introduces itself; answers with every member that is known. */
+  join(member: Member): Promise<readonly Member[]>;
+  /** Notes a graceful goodbye. */
+  leave(id: string, incarnation: number): Promise<void>;
+  /**
+   * Drops a dead member for good.
+   *
+   * @throws KvsError KVS_MEMBER_NOT_FOUND, KVS_MEMBER_ALIVE
+   */
+  forget(id: string): Promise<void>;
+}
+
+/** What a running node tells HTTP about itself. */
+export interface NodeStatus {
+  readonly nodeId: string;
+  mode(): Mode;
+  /** False while it starts or drains: /health/ready says so. */
+  isReady(): boolean;
+}
+
+/** One actor as /debug shows it. Contains no user value and no secret. */
+export interface ActorSnapshot {
+  /** Stable across restarts: the name the node gave it, such as `mode-controller`. */
+  readonly id: string;
+  /** XState's state value; null for an effect without states. */
+  readonly state: unknown;
+  readonly status: 'active' | 'done' | 'error' | 'stopped';
+  /** Context chosen for display. */
+  readonly context: unknown;
+  /** When it entered its present state, ms since the epoch. */
+  readonly since: number;
+  readonly restarts: number;
+  /** The message of the failure it ended with, if any. */
+  readonly error?: string | undefined;
+}
+
+export interface ActorTransition {
+  /** Ascending over all actors of this process. */
+  readonly id: number;
+  readonly at: number;
+  readonly actor: string;
+  /** The type of the event that caused it. */
+  readonly event: string;
+  readonly from: unknown;
+  readonly to: unknown;
+}
+
+export interface ActorDetail extends ActorSnapshot {
+  /** States and transitions, as XState's machine definition lists them; null for an effect. */
+  readonly definition: unknown;
+  /** The last ones, oldest first. */
+  readonly transitions: readonly ActorTransition[];
+}
+
+/** A read-only view of every actor of the node. */
+export interface ActorInspector {
+  actors(): readonly ActorSnapshot[];
+  /** Undefined when there is no such actor. */
+  actor(id: string): ActorDetail | undefined;
+  /** Remembered transitions after `afterId`, oldest first, and whether some in between are gone. */
+  transitionsSince(afterId: number): {
+    readonly transitions: readonly ActorTransition[];
+    readonly gap: boolean;
+  };
+  /** Calls `listener` at each transition; returns how to stop it. */
+  subscribe(listener: (transition: ActorTransition) => void): () => void;
+}
