@@ -26,7 +26,7 @@ export const limits = {
   /** Bytes of values that wait for a commit. A write beyond them is refused with KVS_OVERLOADED. */
   pendingWriteBytesMax: 256 * 1_024 * 1_024,
   /** Writes in one commit group; the others wait for the next one. */
-  commitWritesMax: 4_096,
+  commitWritesMax: 1_024,
   /** Bytes of values in one commit group, unless a single value is larger. */
   commitBytesMax: 8 * 1_024 * 1_024,
   /** Entries of the change log that are kept. A reader that asks for older ones is told to start over. */

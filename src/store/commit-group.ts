@@ -1,0 +1,228 @@
+import type { HybridClock } from '../core/hybrid-clock.ts';
+import type { KeyPath } from '../core/key-path.ts';
+import type { Change, MergeResult, WriteRequest, WriteResult } from '../core/ports.ts';
+import {
+  compareVersions,
+  diedAtMs,
+  isAbsentAt,
+  isConflict,
+  isMortal,
+  type Stamp,
+  type Version,
+} from '../core/version.ts';
+import type { DigestDelta } from './digest-index.ts';
+import {
+  digestVersion,
+  encodeIdentity,
+  encodeLogRecord,
+  encodeRecord,
+  graveKey,
+  hashKey,
+  hashPath,
+  leafOf,
+  logKey,
+  mainKey,
+  noteKey,
+  retiredKey,
+  timeKey,
+  type LogEntry,
+  type StoredVersion,
+} from './keyspace.ts';
+import type { LevelOperation } from './level.ts';
+
+/** What the store may be asked to do to one key. */
+export type Operation =
+  | { readonly kind: 'write'; readonly path: KeyPath; readonly request: WriteRequest }
+  | { readonly kind: 'merge'; readonly path: KeyPath; readonly version: Version }
+  /** Takes a version past its retention out of digests and listings, if it is still the one that stands there. */
+  | { readonly kind: 'retire'; readonly path: KeyPath; readonly diedBeforeMs: number }
+  /** Removes a retired version for good, if it still stands there and everybody claims it. */
+  | { readonly kind: 'remove'; readonly path: KeyPath; readonly claimedSequence: number };
+
+export type OperationResult = WriteResult | MergeResult | { readonly outcome: 'done' | 'kept' };
+
+/** What a commit needs to know of its node. */
+export interface CommitContext {
+  readonly nodeId: string;
+  readonly originJoined: number;
+  readonly tombstoneRetentionMs: number;
+  readonly hybridClock: HybridClock;
+  now(): number;
+  uuid(): string;
+}
+
+/**
+ * One atomic batch in the making: operations in order, the records and index entries that they put and delete, and
+ * what must follow once it is durable.
+ */
+export class CommitGroup {
+  readonly sequence: number;
+  readonly operations: LevelOperation[] = [];
+  readonly changes = new Map<KeyPath, Change>();
+  readonly digestDeltas: DigestDelta[] = [];
+  /** Merged versions whose clock stood too far ahead to be followed. */
+  readonly drifted: Change[] = [];
+  readonly #logEntries: LogEntry[] = [];
+  readonly #context: CommitContext;
+  readonly #nowMs: number;
+  readonly #pathLanes = new Uint32Array(4);
+
+  constructor(sequence: number, context: CommitContext) {
+    this.sequence = sequence;
+    this.#context = context;
+    this.#nowMs = context.now();
+  }
+
+  /** How many entries it adds to the change log. */
+  get logEntryCount(): number {
+    return this.#logEntries.length;
+  }
+
+  /** Applies one operation to the key's current version; returns the result and the version that stands there now. */
+  apply(
+    operation: Operation,
+    current: StoredVersion | null,
+  ): { result: OperationResult; next: StoredVersion | null } {
+    switch (operation.kind) {
+      case 'write':
+        return this.#write(operation.request, current);
+      case 'merge':
+        return this.#merge(operation.path, operation.version, current);
+      case 'retire':
+        return this.#retire(operation.path, operation.diedBeforeMs, current);
+      case 'remove':
+        return this.#remove(operation.path, operation.claimedSequence, current);
+    }
+  }
+
+  setNote(name: string, value: Uint8Array | undefined): void {
+    if (value === undefined) this.#del(noteKey(name));
+    else this.#put(noteKey(name), value);
+  }
+
+  /** Adds the change log's record: its entries, and the clock as it stands after them. */
+  seal(clock: Stamp, logTotal: number): void {
+    if (this.#logEntries.length === 0) return;
+    this.#put(logKey(this.sequence), encodeLogRecord({ clock, total: logTotal, entries: this.#logEntries }));
+  }
+
+  #write(
+    request: WriteRequest,
+    current: StoredVersion | null,
+  ): { result: WriteResult; next: StoredVersion | null } {
+    const isAbsent = current === null || isAbsentAt(current, this.#nowMs);
+    if (request.kind === 'delete' && isAbsent) return { result: { outcome: 'absent' }, next: current };
+    const stamp = this.#context.hybridClock.next(current ?? undefined);
+    const isPut = request.kind === 'put';
+    const version: Version = {
+      uuid: this.#context.uuid(),
+      timestamp: stamp.timestamp,
+      counter: stamp.counter,
+      origin: this.#context.nodeId,
+      originJoined: this.#context.originJoined,
+      votes: 0,
+      deleted: !isPut,
+      expiresAt: isPut ? request.expiresAt : undefined,
+      contentType: isPut ? request.contentType : '',
+      data: isPut ? request.data : noData,
+    };
+    const next = this.#replace(request.path, version, current, true);
+    return { result: { outcome: isPut ? (isAbsent ? 'created' : 'replaced') : 'deleted', version }, next };
+  }
+
+  #merge(
+    path: KeyPath,
+    version: Version,
+    current: StoredVersion | null,
+  ): { result: MergeResult; next: StoredVersion | null } {
+    if (current === null) {
+      if (isMortal(version) && this.#isPastRetention(version))
+        return { result: { outcome: 'declined' }, next: null };
+    } else {
+      const order = compareVersions(version, current);
+      if (order === 0) return { result: { outcome: 'known' }, next: current };
+      if (isConflict(version, current)) return { result: { outcome: 'conflict', current }, next: current };
+      if (order < 0) return { result: { outcome: 'stale', current }, next: current };
+    }
+    if (!this.#context.hybridClock.observe(version)) this.drifted.push({ path, version, local: false });
+    return { result: { outcome: 'accepted' }, next: this.#replace(path, version, current, false) };
+  }
+
+  #retire(
+    path: KeyPath,
+    diedBeforeMs: number,
+    current: StoredVersion | null,
+  ): { result: OperationResult; next: StoredVersion | null } {
+    if (current === null || current.retired || !isMortal(current) || diedAtMs(current) >= diedBeforeMs) {
+      return { result: { outcome: 'kept' }, next: current };
+    }
+    this.#unindex(path, current);
+    this.#put(mainKey(path), encodeRecord(current, current.sequence, true));
+    this.#put(retiredKey(current, path), noData);
+    return { result: { outcome: 'done' }, next: { ...current, retired: true, data: noData } };
+  }
+
+  #remove(
+    path: KeyPath,
+    claimedSequence: number,
+    current: StoredVersion | null,
+  ): { result: OperationResult; next: StoredVersion | null } {
+    if (current === null || !current.retired || current.sequence > claimedSequence) {
+      return { result: { outcome: 'kept' }, next: current };
+    }
+    this.#del(mainKey(path));
+    this.#del(retiredKey(current, path));
+    return { result: { outcome: 'done' }, next: null };
+  }
+
+  #replace(path: KeyPath, version: Version, current: StoredVersion | null, local: boolean): StoredVersion {
+    if (current !== null) this.#unindex(path, current);
+    hashPath(path, this.#pathLanes);
+    this.#put(mainKey(path), encodeRecord(version, this.sequence, false));
+    this.#put(timeKey(version, path), noData);
+    this.#put(hashKey(this.#pathLanes, path), encodeIdentity(version));
+    if (isMortal(version)) this.#put(graveKey(version, path), noData);
+    this.#addDelta(version, true);
+    this.#logEntries.push({
+      path,
+      timestamp: version.timestamp,
+      counter: version.counter,
+      uuid: version.uuid,
+    });
+    this.changes.set(path, { path, version, local });
+    return { ...version, sequence: this.sequence, retired: false };
+  }
+
+  /** Takes a version out of every index but the main one. */
+  #unindex(path: KeyPath, version: StoredVersion): void {
+    if (version.retired) {
+      this.#del(retiredKey(version, path));
+      return;
+    }
+    hashPath(path, this.#pathLanes);
+    this.#del(timeKey(version, path));
+    this.#del(hashKey(this.#pathLanes, path));
+    if (isMortal(version)) this.#del(graveKey(version, path));
+    this.#addDelta(version, false);
+  }
+
+  #addDelta(version: Version, isAdded: boolean): void {
+    const digest = new Uint32Array(4);
+    digestVersion(version, this.#pathLanes, digest);
+    this.digestDeltas.push({ leaf: leafOf(this.#pathLanes), digest, isAdded });
+  }
+
+  #isPastRetention(version: Version): boolean {
+    return diedAtMs(version) < this.#nowMs - this.#context.tombstoneRetentionMs;
+  }
+
+  #put(key: Uint8Array, value: Uint8Array): void {
+    this.operations.push({ type: 'put', key, value });
+  }
+
+  #del(key: Uint8Array): void {
+    this.operations.push({ type: 'del', key });
+  }
+}
+
+const noData = new Uint8Array(0);

@@ -1,0 +1,374 @@
+import { assert, KvsError } from '../core/errors.ts';
+import type { KeyPath } from '../core/key-path.ts';
+import { limits } from '../core/limits.ts';
+import { CommitGroup, type CommitContext, type Operation, type OperationResult } from './commit-group.ts';
+import type { StoredVersion } from './keyspace.ts';
+import { storageError, writeOptions, type Level } from './level.ts';
+import type { VersionReader } from './version-reader.ts';
+import type { VersionCache } from './version-cache.ts';
+
+/** From this many waiting writes on, a group is made ready while the one before it is still being written. */
+const pipelinedWritesMin = 512;
+/** Keys in one multi-get of current versions. */
+const loadBatchMax = 1_024;
+
+/** The current version of a key while writes of it are under way; ahead of the disk by what is not durable yet. */
+interface Pin {
+  current: StoredVersion | null;
+  isLoaded: boolean;
+  /** Operations that wait for a commit or are in one. */
+  uses: number;
+}
+
+interface Request {
+  readonly results: OperationResult[];
+  open: number;
+  failure: KvsError | undefined;
+  readonly resolve: (results: OperationResult[]) => void;
+  readonly reject: (error: KvsError) => void;
+}
+
+type Queued =
+  | {
+      readonly kind: 'operation';
+      readonly operation: Operation;
+      readonly pin: Pin;
+      readonly request: Request;
+      readonly index: number;
+    }
+  | {
+      readonly kind: 'note';
+      readonly name: string;
+      readonly value: Uint8Array | undefined;
+      readonly request: Request;
+    };
+
+interface FormedGroup {
+  readonly group: CommitGroup;
+  readonly members: readonly Queued[];
+  readonly bytes: number;
+  /** What stands at each key once this group is durable; a pin may be further ahead by then. */
+  readonly versions: ReadonlyMap<KeyPath, StoredVersion | null>;
+}
+
+export interface CommitterOptions {
+  readonly level: Level;
+  readonly reader: VersionReader;
+  readonly cache: VersionCache;
+  readonly context: CommitContext;
+  /** True: a commit is on stable storage before it is acknowledged. */
+  readonly durable: boolean;
+  readonly lastSequence: number;
+  readonly lastLogTotal: number;
+  readonly defer: (task: () => void) => void;
+  /** Told of each commit once it is durable, before its writers are. */
+  readonly onCommitted: (group: CommitGroup) => void;
+  readonly onFailure: (error: KvsError) => void;
+}
+
+/**
+ * Group commit. Operations wait in one queue, in order. Writes that arrive while a commit is on its way form the next
+ * one: their keys' current versions are read in one multi-get, the operations are applied to them in order, and all
+ * of it goes to the level as one batch that is synced once. Only then does anyone hear of it.
+ *
+ * A batch that fails is as if it had never been asked for, with every group that was built on it: their callers get
+ * the error. After a failed sync nobody knows what the disk holds, so every later write is refused.
+ */
+export class GroupCommitter {
+  readonly #options: CommitterOptions;
+  readonly #pins = new Map<KeyPath, Pin>();
+  #queue: Queued[] = [];
+  /** Index of the first entry of `#queue` that is still waiting. */
+  #head = 0;
+  #pendingBytes = 0;
+  #toLoad: { readonly path: KeyPath; readonly pin: Pin }[] = [];
+  #isLoading = false;
+  #isForming = false;
+  #writing: Promise<KvsError | undefined> | undefined;
+  #sequence: number;
+  #committedSequence: number;
+  #logTotal: number;
+  #committedLogTotal: number;
+  #broken: KvsError | undefined;
+  #isClosed = false;
+  #whenIdle: (() => void)[] = [];
+
+  constructor(options: CommitterOptions) {
+    this.#options = options;
+    this.#sequence = options.lastSequence;
+    this.#committedSequence = options.lastSequence;
+    this.#logTotal = options.lastLogTotal;
+    this.#committedLogTotal = options.lastLogTotal;
+  }
+
+  /** The sequence of the last durable commit. */
+  get sequence(): number {
+    return this.#committedSequence;
+  }
+
+  /** Entries of the change log since the folder was made. */
+  get logTotal(): number {
+    return this.#committedLogTotal;
+  }
+
+  get pending(): number {
+    return this.#queue.length - this.#head;
+  }
+
+  /**
+   * Settles when all operations are durable. On an error none, some or all of those of one call may have been stored.
+   *
+   * @throws KvsError KVS_OVERLOADED when the queue is full, KVS_STORAGE_FULL, KVS_STORAGE_FAILED
+   */
+  submit(operations: readonly Operation[]): Promise<OperationResult[]> {
+    if (operations.length === 0) return Promise.resolve([]);
+    let bytes = 0;
+    for (const operation of operations) bytes += dataBytes(operation);
+    return this.#accept(operations.length, bytes, (request) => {
+      operations.forEach((operation, index) => {
+        this.#queue.push({ kind: 'operation', operation, pin: this.#pin(operation.path), request, index });
+      });
+    });
+  }
+
+  async setNote(name: string, value: Uint8Array | undefined): Promise<void> {
+    await this.#accept(1, value?.length ?? 0, (request) =>
+      this.#queue.push({ kind: 'note', name, value, request }),
+    );
+  }
+
+  /** Refuses what comes from now on, and settles when everything that came before is done. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    if (this.pending > 0 || this.#isForming || this.#writing !== undefined || this.#isLoading) {
+      await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
+    }
+  }
+
+  async #accept(
+    count: number,
+    bytes: number,
+    enqueue: (request: Request) => void,
+  ): Promise<OperationResult[]> {
+    if (this.#broken !== undefined) throw this.#broken;
+    if (this.#isClosed) throw new KvsError('KVS_NOT_READY', 'The store is closing');
+    if (
+      this.pending + count > limits.pendingWritesMax ||
+      this.#pendingBytes + bytes > limits.pendingWriteBytesMax
+    ) {
+      throw new KvsError('KVS_OVERLOADED', 'Too many writes wait for the disk');
+    }
+    this.#pendingBytes += bytes;
+    return new Promise((resolve, reject) => {
+      enqueue({ results: Array.from({ length: count }), open: count, failure: undefined, resolve, reject });
+      this.#load();
+      this.#form();
+    });
+  }
+
+  #pin(path: KeyPath): Pin {
+    const known = this.#pins.get(path);
+    if (known !== undefined) {
+      known.uses++;
+      return known;
+    }
+    const cached = this.#options.cache.get(path);
+    const pin: Pin = { current: cached ?? null, isLoaded: cached !== undefined, uses: 1 };
+    this.#pins.set(path, pin);
+    if (!pin.isLoaded) this.#toLoad.push({ path, pin });
+    return pin;
+  }
+
+  #load(): void {
+    if (this.#isLoading || this.#toLoad.length === 0) return;
+    this.#isLoading = true;
+    this.#options.defer(() => void this.#loadAll());
+  }
+
+  /** Reads the current versions that are waited for. While it reads, more may come; they share the next multi-get. */
+  async #loadAll(): Promise<void> {
+    while (this.#toLoad.length > 0) {
+      const batch = this.#toLoad.splice(0, loadBatchMax);
+      try {
+        const versions = await this.#options.reader.readStored(batch.map(({ path }) => path));
+        batch.forEach(({ pin }, index) => {
+          pin.current = versions[index] ?? null;
+          pin.isLoaded = true;
+        });
+      } catch (cause) {
+        this.#failUnloaded(batch, storageError(cause));
+      }
+      this.#form();
+    }
+    this.#isLoading = false;
+    this.#settleIdle();
+  }
+
+  /** Nothing can be decided without the current version: whoever waits for one of these keys gets the error. */
+  #failUnloaded(batch: readonly { pin: Pin }[], error: KvsError): void {
+    const pins = new Set(batch.map(({ pin }) => pin));
+    const waiting = this.#queue.slice(this.#head);
+    this.#head = 0;
+    this.#queue = waiting.filter((queued) => {
+      if (queued.kind !== 'operation' || !pins.has(queued.pin)) return true;
+      fail(queued.request, error);
+      this.#pendingBytes -= queuedBytes(queued);
+      this.#release(queued.operation.path, queued.pin);
+      return false;
+    });
+  }
+
+  #form(): void {
+    if (this.#isForming || !this.#isHeadReady()) return;
+    this.#isForming = true;
+    this.#options.defer(() => void this.#formAll());
+  }
+
+  #isHeadReady(): boolean {
+    const head = this.#queue[this.#head];
+    return head !== undefined && (head.kind === 'note' || head.pin.isLoaded);
+  }
+
+  async #formAll(): Promise<void> {
+    while (this.#isHeadReady()) {
+      if (this.pending < pipelinedWritesMin) {
+        await this.#writing;
+        if (!this.#isHeadReady()) break;
+      }
+      const formed = this.#takeGroup();
+      const baseFailure = await this.#writing;
+      if (baseFailure === undefined) this.#start(formed);
+      else this.#fail(formed, baseFailure);
+    }
+    this.#isForming = false;
+    this.#settleIdle();
+  }
+
+  #start(formed: FormedGroup): void {
+    const writing = this.#write(formed);
+    this.#writing = writing;
+    void this.#afterwards(writing);
+  }
+
+  async #afterwards(writing: Promise<unknown>): Promise<void> {
+    await writing;
+    if (this.#writing === writing) this.#writing = undefined;
+    this.#form();
+    this.#settleIdle();
+  }
+
+  #takeGroup(): FormedGroup {
+    const group = new CommitGroup(++this.#sequence, this.#options.context);
+    const members: Queued[] = [];
+    const versions = new Map<KeyPath, StoredVersion | null>();
+    let bytes = 0;
+    while (members.length < limits.commitWritesMax && bytes < limits.commitBytesMax && this.#isHeadReady()) {
+      const queued = this.#queue[this.#head++];
+      assert(queued !== undefined, 'the head of the queue is there');
+      members.push(queued);
+      bytes += queuedBytes(queued);
+      if (queued.request.failure !== undefined) continue;
+      apply(group, queued);
+      if (queued.kind === 'operation') versions.set(queued.operation.path, queued.pin.current);
+    }
+    if (this.#head === this.#queue.length) {
+      this.#queue = [];
+      this.#head = 0;
+    } else if (this.#head >= limits.commitWritesMax) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    this.#logTotal += group.logEntryCount;
+    group.seal(this.#options.context.hybridClock.latest, this.#logTotal);
+    return { group, members, bytes, versions };
+  }
+
+  /** Settles with the error when the batch failed. */
+  async #write(formed: FormedGroup): Promise<KvsError | undefined> {
+    const { group } = formed;
+    try {
+      if (this.#broken !== undefined) throw this.#broken;
+      if (group.operations.length > 0) {
+        const options = writeOptions(this.#options.durable);
+        await this.#options.level.batch<Uint8Array, Uint8Array>(group.operations, options);
+      }
+    } catch (cause) {
+      const error = storageError(cause);
+      this.#fail(formed, error);
+      return error;
+    }
+    this.#succeed(formed);
+    return undefined;
+  }
+
+  #succeed({ group, members, bytes, versions }: FormedGroup): void {
+    if (group.logEntryCount > 0) {
+      this.#committedSequence = group.sequence;
+      this.#committedLogTotal += group.logEntryCount;
+    }
+    for (const [path, version] of versions) {
+      this.#options.cache.set(path, version);
+      this.#options.reader.forget(path);
+    }
+    for (const queued of members) {
+      if (queued.kind === 'operation') this.#release(queued.operation.path, queued.pin);
+    }
+    this.#pendingBytes -= bytes;
+    this.#options.onCommitted(group);
+    for (const { request } of members) {
+      if (--request.open === 0 && request.failure === undefined) request.resolve(request.results);
+    }
+  }
+
+  #fail({ members, bytes }: FormedGroup, error: KvsError): void {
+    if (error.code !== 'KVS_STORAGE_FULL') this.#broken ??= error;
+    this.#options.onFailure(error);
+    this.#logTotal = this.#committedLogTotal;
+    this.#pendingBytes -= bytes;
+    for (const queued of members) {
+      fail(queued.request, error);
+      if (queued.kind !== 'operation') continue;
+      const { pin, operation } = queued;
+      this.#release(operation.path, pin);
+      if (pin.uses > 0 && pin.isLoaded) {
+        pin.isLoaded = false;
+        this.#toLoad.push({ path: operation.path, pin });
+      }
+    }
+    this.#load();
+  }
+
+  #release(path: KeyPath, pin: Pin): void {
+    if (--pin.uses === 0) this.#pins.delete(path);
+  }
+
+  #settleIdle(): void {
+    if (this.pending > 0 || this.#isForming || this.#writing !== undefined || this.#isLoading) return;
+    for (const resolve of this.#whenIdle.splice(0)) resolve();
+  }
+}
+
+function apply(group: CommitGroup, queued: Queued): void {
+  if (queued.kind === 'note') {
+    group.setNote(queued.name, queued.value);
+    return;
+  }
+  const { result, next } = group.apply(queued.operation, queued.pin.current);
+  queued.pin.current = next;
+  queued.request.results[queued.index] = result;
+}
+
+function fail(request: Request, error: KvsError): void {
+  if (request.failure !== undefined) return;
+  request.failure = error;
+  request.reject(error);
+}
+
+function queuedBytes(queued: Queued): number {
+  return queued.kind === 'note' ? (queued.value?.length ?? 0) : dataBytes(queued.operation);
+}
+
+function dataBytes(operation: Operation): number {
+  if (operation.kind === 'write') return operation.request.kind === 'put' ? operation.request.data.length : 0;
+  return operation.kind === 'merge' ? operation.version.data.length : 0;
+}

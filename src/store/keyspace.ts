@@ -1,0 +1,386 @@
+import { assert } from '../core/errors.ts';
+import { hash128 } from '../core/hash.ts';
+import type { KeyPath } from '../core/key-path.ts';
+import { limits } from '../core/limits.ts';
+import { diedAtMs, type Stamp, type Version } from '../core/version.ts';
+
+/*
+ * The layout of a data folder, format 1. Integers are unsigned and big-endian, so that keys sort as numbers do.
+ * The first byte of a key names its keyspace; no path that a user can write reaches another one.
+ *
+ *   keyspace   key after the first byte                         value
+ *   'v'        path                                             version record
+ *   't'        timestamp 6, counter 4, path                     empty: the time index
+ *   'h'        hash of the path 8, path                         identity: timestamp 6, counter 4, uuid 16, votes 2
+ *   'g'        instant of death 6, path                         empty: mortal versions, not yet retired
+ *   'r'        instant of death 6, path                         empty: retired versions, not yet removed
+ *   'l'        sequence 6                                       one commit of the change log
+ *   'n'        name                                             a note
+ *   'm'        name                                             what the store keeps of itself
+ *
+ * A version record:
+ *
+ *   offset  bytes  field
+ *        0      1  bit 0 deleted, bit 1 expires, bit 2 retired, bits 4-7 record format (1)
+ *        1      6  timestamp
+ *        7      4  counter
+ *       11     16  uuid
+ *       27      2  votes
+ *       29      6  originJoined
+ *       35      6  local sequence of the commit that stored it
+ *       41      6  expiresAt, only when bit 1 is set
+ *               1  length of origin, then origin in UTF-8
+ *               1  length of contentType, then contentType in UTF-8
+ *                  data, to the end
+ *
+ * A commit of the change log:
+ *
+ *        0      6  the hybrid clock's timestamp after the commit
+ *        6      4  the hybrid clock's counter
+ *       10      6  entries in the log since the folder was made, this commit included
+ *       16         entries: length of path 2, path, timestamp 6, counter 4, uuid 16
+ */
+
+const space = {
+  main: 0x76,
+  time: 0x74,
+  hash: 0x68,
+  grave: 0x67,
+  retired: 0x72,
+  log: 0x6c,
+  note: 0x6e,
+  meta: 0x6d,
+};
+
+/** The bounds of a keyspace, for iterators: from the first key up to, and without, the last. */
+export type Range = { readonly gte: Uint8Array; readonly lt: Uint8Array };
+
+/** The version of a key as this node stores it. */
+export interface StoredVersion extends Version {
+  /** Of the commit that stored it. */
+  readonly sequence: number;
+  /** Past the retention: no longer in digests, in the time index or in listings. Its data is gone. */
+  readonly retired: boolean;
+}
+
+/** What a digest and the hash index know of a version. */
+export interface VersionIdentity extends Stamp {
+  readonly uuid: string;
+  readonly votes: number;
+}
+
+const identityBytes = 28;
+const recordFormat = 1;
+
+export function mainKey(path: KeyPath): Buffer {
+  return pathKey(space.main, path);
+}
+
+export function timeKey(stamp: Stamp, path: KeyPath): Buffer {
+  const key = Buffer.allocUnsafe(11 + Buffer.byteLength(path));
+  key[0] = space.time;
+  key.writeUIntBE(stamp.timestamp, 1, 6);
+  key.writeUInt32BE(stamp.counter, 7);
+  key.write(path, 11);
+  return key;
+}
+
+export function parseTimeKey(key: Uint8Array): Stamp & { path: KeyPath } {
+  const view = asBuffer(key);
+  return {
+    timestamp: view.readUIntBE(1, 6),
+    counter: view.readUInt32BE(7),
+    path: view.toString('utf8', 11) as KeyPath,
+  };
+}
+
+/** The key in the hash index. Expects the lanes of `hashPath` for the same path. */
+export function hashKey(pathLanes: Uint32Array, path: KeyPath): Buffer {
+  const key = Buffer.allocUnsafe(9 + Buffer.byteLength(path));
+  key[0] = space.hash;
+  key.writeUInt32BE(lane(pathLanes, 0), 1);
+  key.writeUInt32BE(lane(pathLanes, 1), 5);
+  key.write(path, 9);
+  return key;
+}
+
+export function parseHashKey(key: Uint8Array): KeyPath {
+  return asBuffer(key).toString('utf8', 9) as KeyPath;
+}
+
+/** The digest leaf of an entry of the hash index. */
+export function leafOfHashKey(key: Uint8Array): number {
+  return asBuffer(key).readUInt16BE(1);
+}
+
+export function leafRange(leaf: number): Range {
+  const gte = Buffer.from([space.hash, leaf >>> 8, leaf & 0xff]);
+  const next = leaf + 1;
+  const lt =
+    next > 0xffff ? Buffer.from([space.hash + 1]) : Buffer.from([space.hash, next >>> 8, next & 0xff]);
+  return { gte, lt };
+}
+
+export function graveKey(version: Version, path: KeyPath): Buffer {
+  return deathKey(space.grave, version, path);
+}
+
+export function retiredKey(version: Version, path: KeyPath): Buffer {
+  return deathKey(space.retired, version, path);
+}
+
+export function parseDeathKey(key: Uint8Array): KeyPath {
+  return asBuffer(key).toString('utf8', 7) as KeyPath;
+}
+
+/** Graves of versions that died before `ms`. */
+export function gravesBefore(ms: number): Range {
+  return deathsBefore(space.grave, ms);
+}
+
+export function logKey(sequence: number): Buffer {
+  const key = Buffer.allocUnsafe(7);
+  key[0] = space.log;
+  key.writeUIntBE(sequence, 1, 6);
+  return key;
+}
+
+export function parseLogKey(key: Uint8Array): number {
+  return asBuffer(key).readUIntBE(1, 6);
+}
+
+export function noteKey(name: string): Buffer {
+  return pathKey(space.note, name);
+}
+
+export function metaKey(name: string): Buffer {
+  return pathKey(space.meta, name);
+}
+
+export const timeRange: Range = wholeSpace(space.time);
+export const hashRange: Range = wholeSpace(space.hash);
+export const retiredRange: Range = wholeSpace(space.retired);
+export const logRange: Range = wholeSpace(space.log);
+
+export function encodeRecord(version: Version, sequence: number, retired: boolean): Buffer {
+  const originLength = Buffer.byteLength(version.origin);
+  const typeLength = Buffer.byteLength(version.contentType);
+  const expires = version.expiresAt !== undefined;
+  const dataLength = retired ? 0 : version.data.length;
+  const record = Buffer.allocUnsafe(43 + (expires ? 6 : 0) + originLength + typeLength + dataLength);
+  record[0] = (version.deleted ? 1 : 0) | (expires ? 2 : 0) | (retired ? 4 : 0) | (recordFormat << 4);
+  writeIdentity(version, record, 1);
+  record.writeUIntBE(version.originJoined, 29, 6);
+  record.writeUIntBE(sequence, 35, 6);
+  let at = 41;
+  if (version.expiresAt !== undefined) at = record.writeUIntBE(version.expiresAt, at, 6);
+  record[at++] = originLength;
+  at += record.write(version.origin, at);
+  record[at++] = typeLength;
+  at += record.write(version.contentType, at);
+  if (dataLength > 0) record.set(version.data, at);
+  return record;
+}
+
+export function decodeRecord(bytes: Uint8Array): StoredVersion {
+  const record = asBuffer(bytes);
+  const flags = byte(record, 0);
+  assert(flags >> 4 === recordFormat, 'a version record has the format that the folder was opened with');
+  let at = 41;
+  let expiresAt: number | undefined;
+  if ((flags & 2) !== 0) {
+    expiresAt = record.readUIntBE(at, 6);
+    at += 6;
+  }
+  const originEnd = at + 1 + byte(record, at);
+  const typeEnd = originEnd + 1 + byte(record, originEnd);
+  assert(typeEnd <= record.length, 'a version record is whole');
+  return {
+    uuid: readUuid(record, 11),
+    timestamp: record.readUIntBE(1, 6),
+    counter: record.readUInt32BE(7),
+    votes: record.readUInt16BE(27),
+    originJoined: record.readUIntBE(29, 6),
+    sequence: record.readUIntBE(35, 6),
+    deleted: (flags & 1) !== 0,
+    retired: (flags & 4) !== 0,
+    expiresAt,
+    origin: record.toString('utf8', at + 1, originEnd),
+    contentType: record.toString('utf8', originEnd + 1, typeEnd),
+    data: record.subarray(typeEnd),
+  };
+}
+
+export function encodeIdentity(identity: VersionIdentity): Buffer {
+  const bytes = Buffer.allocUnsafe(identityBytes);
+  writeIdentity(identity, bytes, 0);
+  return bytes;
+}
+
+export function decodeIdentity(bytes: Uint8Array): VersionIdentity {
+  const view = asBuffer(bytes);
+  return {
+    timestamp: view.readUIntBE(0, 6),
+    counter: view.readUInt32BE(6),
+    uuid: readUuid(view, 10),
+    votes: view.readUInt16BE(26),
+  };
+}
+
+/** One entry of a commit in the change log. */
+export interface LogEntry extends Stamp {
+  readonly path: KeyPath;
+  readonly uuid: string;
+}
+
+export interface LogRecord {
+  readonly clock: Stamp;
+  /** Entries in the log since the folder was made, this commit included. */
+  readonly total: number;
+  readonly entries: LogEntry[];
+}
+
+export function encodeLogRecord(record: LogRecord): Buffer {
+  let size = 16;
+  for (const entry of record.entries) size += 28 + Buffer.byteLength(entry.path);
+  const bytes = Buffer.allocUnsafe(size);
+  bytes.writeUIntBE(record.clock.timestamp, 0, 6);
+  bytes.writeUInt32BE(record.clock.counter, 6);
+  bytes.writeUIntBE(record.total, 10, 6);
+  let at = 16;
+  for (const entry of record.entries) {
+    const length = bytes.write(entry.path, at + 2);
+    bytes.writeUInt16BE(length, at);
+    at += 2 + length;
+    writeStamp(entry, bytes, at);
+    writeUuid(entry.uuid, bytes, at + 10);
+    at += 26;
+  }
+  return bytes;
+}
+
+export function decodeLogRecord(value: Uint8Array): LogRecord {
+  const bytes = asBuffer(value);
+  const entries: LogEntry[] = [];
+  let at = 16;
+  while (at < bytes.length) {
+    const pathEnd = at + 2 + bytes.readUInt16BE(at);
+    entries.push({
+      path: bytes.toString('utf8', at + 2, pathEnd) as KeyPath,
+      timestamp: bytes.readUIntBE(pathEnd, 6),
+      counter: bytes.readUInt32BE(pathEnd + 6),
+      uuid: readUuid(bytes, pathEnd + 10),
+    });
+    at = pathEnd + 26;
+  }
+  return { ...decodeLogHead(bytes), entries };
+}
+
+/** The first fields of a commit in the change log, without its entries. */
+export function decodeLogHead(value: Uint8Array): { clock: Stamp; total: number } {
+  const bytes = asBuffer(value);
+  return {
+    clock: { timestamp: bytes.readUIntBE(0, 6), counter: bytes.readUInt32BE(6) },
+    total: bytes.readUIntBE(10, 6),
+  };
+}
+
+const pathScratch = Buffer.allocUnsafe(limits.pathBytesMax);
+const digestScratch = Buffer.allocUnsafe(identityBytes + 16);
+
+/** Hashes a path into four lanes; the upper half of the first one is its digest leaf. */
+export function hashPath(path: KeyPath, lanes: Uint32Array): void {
+  hash128(pathScratch, pathScratch.write(path), lanes);
+}
+
+export function leafOf(pathLanes: Uint32Array): number {
+  return lane(pathLanes, 0) >>> 16;
+}
+
+/**
+ * The digest of a key's version: the hash of its identity and of the hash of its path. Two nodes must compute the
+ * same from the same version, for ever: nothing else may enter it, and nothing in another form.
+ */
+export function digestVersion(identity: VersionIdentity, pathLanes: Uint32Array, lanes: Uint32Array): void {
+  writeIdentity(identity, digestScratch, 0);
+  digestIdentity(digestScratch, pathLanes, lanes);
+}
+
+/** The same digest, from an identity as the hash index holds it. */
+export function digestEncodedIdentity(encoded: Uint8Array, pathLanes: Uint32Array, lanes: Uint32Array): void {
+  digestScratch.set(encoded);
+  digestIdentity(digestScratch, pathLanes, lanes);
+}
+
+function digestIdentity(scratch: Buffer, pathLanes: Uint32Array, lanes: Uint32Array): void {
+  for (let i = 0; i < 4; i++) scratch.writeUInt32BE(lane(pathLanes, i), identityBytes + 4 * i);
+  hash128(scratch, scratch.length, lanes);
+}
+
+function pathKey(prefix: number, path: string): Buffer {
+  const key = Buffer.allocUnsafe(1 + Buffer.byteLength(path));
+  key[0] = prefix;
+  key.write(path, 1);
+  return key;
+}
+
+function deathKey(prefix: number, version: Version, path: KeyPath): Buffer {
+  const key = Buffer.allocUnsafe(7 + Buffer.byteLength(path));
+  key[0] = prefix;
+  key.writeUIntBE(diedAtMs(version), 1, 6);
+  key.write(path, 7);
+  return key;
+}
+
+function deathsBefore(prefix: number, ms: number): Range {
+  const lt = Buffer.allocUnsafe(7);
+  lt[0] = prefix;
+  lt.writeUIntBE(Math.max(0, Math.min(Math.floor(ms), limits.timestampMsMax)), 1, 6);
+  return { gte: Buffer.from([prefix]), lt };
+}
+
+function wholeSpace(prefix: number): Range {
+  return { gte: Buffer.from([prefix]), lt: Buffer.from([prefix + 1]) };
+}
+
+function writeIdentity(identity: VersionIdentity, bytes: Buffer, at: number): void {
+  writeStamp(identity, bytes, at);
+  writeUuid(identity.uuid, bytes, at + 10);
+  bytes.writeUInt16BE(identity.votes, at + 26);
+}
+
+function writeStamp(stamp: Stamp, bytes: Buffer, at: number): void {
+  bytes.writeUIntBE(stamp.timestamp, at, 6);
+  bytes.writeUInt32BE(stamp.counter, at + 6);
+}
+
+/** Where the two digits of each byte of a UUID stand in its text. */
+const uuidDigits = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+
+function writeUuid(uuid: string, bytes: Buffer, at: number): void {
+  let to = at;
+  for (const digit of uuidDigits) {
+    bytes[to++] = (nibble(uuid.charCodeAt(digit)) << 4) | nibble(uuid.charCodeAt(digit + 1));
+  }
+}
+
+function nibble(code: number): number {
+  return code <= 0x39 ? code - 0x30 : code - 0x57;
+}
+
+function readUuid(bytes: Buffer, at: number): string {
+  const hex = bytes.toString('hex', at, at + 16);
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function byte(bytes: Uint8Array, at: number): number {
+  return bytes[at] ?? 0;
+}
+
+function lane(lanes: Uint32Array, at: number): number {
+  return lanes[at] ?? 0;
+}

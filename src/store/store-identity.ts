@@ -1,0 +1,81 @@
+import { KvsError } from '../core/errors.ts';
+import type { Clock, Logger, Random } from '../core/ports.ts';
+import { metaKey } from './keyspace.ts';
+import { asBytes, writeOptions, type Level } from './level.ts';
+
+/** The layout that this code reads and writes; `keyspace.ts` describes it. */
+const folderFormat = 1;
+
+export interface StoreIdentity {
+  /** Peers' claims are about this id: it must change whenever the folder may hold less than it once did. */
+  readonly storeId: string;
+  /** ms since the epoch. */
+  readonly createdAt: number;
+}
+
+export interface IdentityOptions {
+  readonly level: Level;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly durable: boolean;
+  /** Identifies the run of the operating system, where it can be told: a crash of it loses what was not synced. */
+  readonly bootId: string | undefined;
+}
+
+const identityKey = metaKey('identity');
+const openKey = metaKey('open');
+
+/**
+ * Reads who a folder is, or makes it somebody. A folder that was last used without syncing, was not closed, and has
+ * seen the operating system start anew since, may have lost the end of its log: it becomes another store, so that no
+ * peer goes on believing that it holds what it had acknowledged.
+ *
+ * @throws KvsError KVS_STORE_UNUSABLE when the folder has another format
+ */
+export async function openIdentity(options: IdentityOptions): Promise<StoreIdentity> {
+  const { level } = options;
+  const [stored, openedBy] = await level.getMany<Uint8Array, Uint8Array>([identityKey, openKey], asBytes);
+  let identity = stored === undefined ? undefined : parse(stored);
+  if (identity === undefined) {
+    identity = { storeId: options.random.uuid(), createdAt: options.clock.now() };
+    await save(level, identity);
+  } else if (openedBy !== undefined && (options.bootId === undefined || text(openedBy) !== options.bootId)) {
+    options.logger.warn('The end of the log may be lost: this folder becomes a new store', {
+      was: identity.storeId,
+    });
+    identity = { ...identity, storeId: options.random.uuid() };
+    await save(level, identity);
+  }
+  if (!options.durable) {
+    await level.put(openKey, Buffer.from(options.bootId ?? 'unknown'), writeOptions(true));
+  } else if (openedBy !== undefined) {
+    await level.del(openKey, writeOptions(true));
+  }
+  return identity;
+}
+
+/** Notes that nothing is left unsynced. */
+export async function closeIdentity(level: Level): Promise<void> {
+  await level.del(openKey, writeOptions(true));
+}
+
+async function save(level: Level, identity: StoreIdentity): Promise<void> {
+  const value = Buffer.from(JSON.stringify({ format: folderFormat, ...identity }));
+  await level.put(identityKey, value, writeOptions(true));
+}
+
+function parse(value: Uint8Array): StoreIdentity {
+  const stored = JSON.parse(text(value)) as StoreIdentity & { format: number };
+  if (stored.format !== folderFormat) {
+    throw new KvsError(
+      'KVS_STORE_UNUSABLE',
+      `The data folder has format ${stored.format}; this release reads format ${folderFormat}`,
+    );
+  }
+  return { storeId: stored.storeId, createdAt: stored.createdAt };
+}
+
+function text(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('utf8');
+}

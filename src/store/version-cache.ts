@@ -1,0 +1,51 @@
+import { LRUCache } from 'lru-cache';
+import type { KeyPath } from '../core/key-path.ts';
+import type { StoredVersion } from './keyspace.ts';
+
+/** What an entry costs beside its path and its data, in bytes: objects, strings, and the list and map around them. */
+const entryOverheadBytes = 700;
+
+/** Remembers that a key has no version. */
+const absent = Symbol('absent');
+
+/**
+ * The versions that were read or written last, bounded in bytes; the least recently used one goes first. A value
+ * larger than an eighth of the bound is not kept, so that one can't empty the cache.
+ */
+export class VersionCache {
+  readonly #entries: LRUCache<KeyPath, StoredVersion | typeof absent>;
+  hits = 0;
+  misses = 0;
+
+  constructor(bytesMax: number) {
+    this.#entries = new LRUCache({
+      maxSize: Math.max(bytesMax, 1),
+      maxEntrySize: Math.max(bytesMax / 8, 1),
+      sizeCalculation: (entry, path) =>
+        entryOverheadBytes + path.length + (entry === absent ? 0 : entry.data.byteLength),
+    });
+  }
+
+  /** Null when the key is known to have no version; undefined when nothing is known. */
+  get(path: KeyPath): StoredVersion | null | undefined {
+    const entry = this.#entries.get(path);
+    if (entry === undefined) {
+      this.misses++;
+      return undefined;
+    }
+    this.hits++;
+    return entry === absent ? null : entry;
+  }
+
+  set(path: KeyPath, version: StoredVersion | null): void {
+    this.#entries.set(path, version ?? absent);
+  }
+
+  get entries(): number {
+    return this.#entries.size;
+  }
+
+  get bytes(): number {
+    return this.#entries.calculatedSize;
+  }
+}

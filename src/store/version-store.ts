@@ -1,0 +1,321 @@
+import { HybridClock } from '../core/hybrid-clock.ts';
+import type { KvsError } from '../core/errors.ts';
+import type { KeyPath } from '../core/key-path.ts';
+import { limits } from '../core/limits.ts';
+import type {
+  Clock,
+  CollectResult,
+  Commit,
+  DigestEntry,
+  LoggedChange,
+  Logger,
+  MergeResult,
+  Random,
+  StoreStats,
+  TimeEntry,
+  VersionStore,
+  WriteRequest,
+  WriteResult,
+} from '../core/ports.ts';
+import { checkVersion, type KeyVersion, type Version } from '../core/version.ts';
+import { ChangeLog } from './change-log.ts';
+import type { CommitGroup, Operation } from './commit-group.ts';
+import { DigestIndex } from './digest-index.ts';
+import { GroupCommitter } from './group-committer.ts';
+import {
+  gravesBefore,
+  noteKey,
+  parseDeathKey,
+  parseTimeKey,
+  retiredRange,
+  timeKey,
+  timeRange,
+  type Range,
+} from './keyspace.ts';
+import { asBytes, storageError, type Level } from './level.ts';
+import { closeIdentity, openIdentity, type StoreIdentity } from './store-identity.ts';
+import { VersionCache } from './version-cache.ts';
+import { VersionReader } from './version-reader.ts';
+
+/** At most one warning about a peer's clock in this time, ms. */
+const driftWarningIntervalMs = 60_000;
+
+export interface VersionStoreOptions {
+  /** Any abstract-level 3 database. The store opens it, owns it and closes it. */
+  readonly level: Level;
+  /** The origin of local writes. */
+  readonly nodeId: string;
+  /** True: a write is on stable storage before it is acknowledged. */
+  readonly durable: boolean;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** How long a tombstone or an expired version stays in digests and listings, ms. */
+  readonly tombstoneRetentionMs: number;
+  /** How far ahead of the wall clock a peer's stamp may stand and still be followed, ms. */
+  readonly maxClockDriftMs: number;
+  /** What the cache of versions may take, bytes. */
+  readonly cacheBytes: number;
+  /** Told of each commit that failed. */
+  readonly onFailure?: (error: KvsError) => void;
+  /** Identifies the run of the operating system, where it can be told. */
+  readonly bootId?: string | undefined;
+  /** Entries that the change log keeps; default `limits.changeLogEntriesMax`. */
+  readonly changeLogEntriesMax?: number;
+  /** Runs a task a little later, so that what comes at about the same time can share it; default `setImmediate`. */
+  readonly defer?: (task: () => void) => void;
+}
+
+export interface OpenVersionStore extends VersionStore {
+  /** Lets the writes that were accepted finish, and closes the level. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the versions in a level, or starts new ones.
+ *
+ * @throws KvsError KVS_STORE_UNUSABLE when the folder has another format; and what the level's `open` throws
+ */
+export async function openVersionStore(options: VersionStoreOptions): Promise<OpenVersionStore> {
+  const { level } = options;
+  await level.open();
+  try {
+    const identity = await openIdentity({ ...options, bootId: options.bootId });
+    const { log, end } = await ChangeLog.open(
+      level,
+      options.changeLogEntriesMax ?? limits.changeLogEntriesMax,
+    );
+    return new LevelVersionStore(options, identity, log, end);
+  } catch (error) {
+    await level.close();
+    throw error;
+  }
+}
+
+class LevelVersionStore implements OpenVersionStore {
+  readonly storeId: string;
+  readonly createdAt: number;
+  readonly #options: VersionStoreOptions;
+  readonly #level: Level;
+  readonly #cache: VersionCache;
+  readonly #reader: VersionReader;
+  readonly #committer: GroupCommitter;
+  readonly #digests: DigestIndex;
+  readonly #log: ChangeLog;
+  readonly #listeners = new Set<(commit: Commit) => void>();
+  #commits = 0;
+  #commitWrites = 0;
+  #driftWarnedAt = -Infinity;
+  #trimming: Promise<void> = Promise.resolve();
+
+  constructor(
+    options: VersionStoreOptions,
+    identity: StoreIdentity,
+    log: ChangeLog,
+    end: { sequence: number; total: number; clock: { timestamp: number; counter: number } },
+  ) {
+    this.storeId = identity.storeId;
+    this.createdAt = identity.createdAt;
+    this.#options = options;
+    this.#level = options.level;
+    this.#log = log;
+    this.#cache = new VersionCache(options.cacheBytes);
+    const defer = options.defer ?? setImmediate;
+    this.#reader = new VersionReader(options.level, this.#cache, defer);
+    const hybridClock = new HybridClock(options.clock, options.maxClockDriftMs);
+    hybridClock.restore(end.clock);
+    this.#committer = new GroupCommitter({
+      level: options.level,
+      reader: this.#reader,
+      cache: this.#cache,
+      context: {
+        nodeId: options.nodeId,
+        originJoined: identity.createdAt,
+        tombstoneRetentionMs: options.tombstoneRetentionMs,
+        hybridClock,
+        now: () => options.clock.now(),
+        uuid: () => options.random.uuid(),
+      },
+      durable: options.durable,
+      lastSequence: end.sequence,
+      lastLogTotal: end.total,
+      defer,
+      onCommitted: (group) => this.#onCommitted(group),
+      onFailure: (error) => this.#onFailure(error),
+    });
+    this.#digests = new DigestIndex(options.level);
+    this.#digests.whenReady.catch((cause: unknown) => this.#onFailure(storageError(cause)));
+  }
+
+  get sequence(): number {
+    return this.#committer.sequence;
+  }
+
+  peek(path: KeyPath): Version | null | undefined {
+    return this.#cache.get(path);
+  }
+
+  async get(path: KeyPath): Promise<Version | undefined> {
+    return (await this.#reader.read(path)) ?? undefined;
+  }
+
+  async getMany(paths: readonly KeyPath[]): Promise<(Version | undefined)[]> {
+    return Promise.all(paths.map((path) => this.get(path)));
+  }
+
+  async write(requests: readonly WriteRequest[]): Promise<WriteResult[]> {
+    const operations = requests.map((request): Operation => ({ kind: 'write', path: request.path, request }));
+    return (await this.#committer.submit(operations)) as WriteResult[];
+  }
+
+  async merge(versions: readonly KeyVersion[]): Promise<MergeResult[]> {
+    for (const { version } of versions) checkVersion(version);
+    const operations = versions.map(({ path, version }): Operation => ({ kind: 'merge', path, version }));
+    return (await this.#committer.submit(operations)) as MergeResult[];
+  }
+
+  async note(name: string): Promise<Uint8Array | undefined> {
+    return this.#reading(() => this.#level.get<Uint8Array, Uint8Array>(noteKey(name), asBytes));
+  }
+
+  async setNote(name: string, value: Uint8Array | undefined): Promise<void> {
+    await this.#committer.setNote(name, value);
+  }
+
+  async changesSince(sequence: number, entriesMax: number): Promise<LoggedChange[] | null> {
+    return this.#reading(() => this.#log.since(sequence, this.sequence, entriesMax));
+  }
+
+  async newest(entriesMax: number, before?: TimeEntry): Promise<TimeEntry[]> {
+    const { gte, lt } = timeRange;
+    const range = { gte, lt: before === undefined ? lt : timeKey(before, before.path) };
+    const options = { keyEncoding: 'view', reverse: true, limit: entriesMax, ...range };
+    const keys = await this.#reading(() => this.#level.keys<Uint8Array>(options).all());
+    return keys.map(parseTimeKey);
+  }
+
+  get digestsReady(): boolean {
+    return this.#digests.isReady;
+  }
+
+  async whenDigestsReady(): Promise<void> {
+    await this.#digests.whenReady;
+  }
+
+  rootDigest(): Uint32Array {
+    return this.#digests.tree.root();
+  }
+
+  branchDigests(): Uint32Array {
+    return this.#digests.tree.branches();
+  }
+
+  leafDigests(branch: number): Uint32Array {
+    return this.#digests.tree.leaves(branch);
+  }
+
+  async leafEntries(leaf: number, entriesMax: number, after?: KeyPath): Promise<DigestEntry[]> {
+    return this.#reading(() => this.#digests.entries(leaf, entriesMax, after));
+  }
+
+  async collect(claimedSequence: number): Promise<CollectResult> {
+    const diedBeforeMs = this.#options.clock.now() - this.#options.tombstoneRetentionMs;
+    const retired = await this.#sweep(gravesBefore(diedBeforeMs), (path) => ({
+      kind: 'retire',
+      path,
+      diedBeforeMs,
+    }));
+    const removed = await this.#sweep(retiredRange, (path) => ({ kind: 'remove', path, claimedSequence }));
+    return { retired: retired.done, removed: removed.done, held: removed.kept };
+  }
+
+  onCommit(listener: (commit: Commit) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  stats(): StoreStats {
+    return {
+      cacheEntries: this.#cache.entries,
+      cacheBytes: this.#cache.bytes,
+      cacheHits: this.#cache.hits,
+      cacheMisses: this.#cache.misses,
+      commits: this.#commits,
+      commitWrites: this.#commitWrites,
+      pendingWrites: this.#committer.pending,
+    };
+  }
+
+  async close(): Promise<void> {
+    await this.#committer.close();
+    await this.#digests.close();
+    await this.#trimming;
+    try {
+      if (!this.#options.durable) await closeIdentity(this.#level);
+    } finally {
+      await this.#level.close();
+    }
+  }
+
+  /** Hands every path that a range of deaths names to an operation, page by page. */
+  async #sweep(
+    range: Range,
+    operationOf: (path: KeyPath) => Operation,
+  ): Promise<{ done: number; kept: number }> {
+    const tally = { done: 0, kept: 0 };
+    const keys = this.#level.keys<Uint8Array>({ keyEncoding: 'view', ...range });
+    try {
+      for (;;) {
+        const page = await this.#reading(() => keys.nextv(limits.pageItemsMax));
+        if (page.length === 0) return tally;
+        const results = await this.#committer.submit(page.map((key) => operationOf(parseDeathKey(key))));
+        for (const { outcome } of results) tally[outcome === 'done' ? 'done' : 'kept']++;
+      }
+    } finally {
+      await keys.close();
+    }
+  }
+
+  #onCommitted(group: CommitGroup): void {
+    this.#digests.apply(group.digestDeltas);
+    this.#warnOfDrift(group);
+    if (group.changes.size === 0) return;
+    this.#commits++;
+    this.#commitWrites += group.logEntryCount;
+    this.#trimming = this.#trimming
+      .then(() => this.#log.trim(this.#committer.logTotal))
+      .catch((cause: unknown) => this.#onFailure(storageError(cause)));
+    const commit: Commit = { sequence: group.sequence, changes: [...group.changes.values()] };
+    for (const listener of this.#listeners) {
+      try {
+        listener(commit);
+      } catch (error) {
+        this.#options.logger.error('A listener of commits failed', { error });
+      }
+    }
+  }
+
+  #warnOfDrift(group: CommitGroup): void {
+    const [first] = group.drifted;
+    const now = this.#options.clock.now();
+    if (first === undefined || now - this.#driftWarnedAt < driftWarningIntervalMs) return;
+    this.#driftWarnedAt = now;
+    this.#options.logger.warn('A version from the future was stored; its clock is not followed', {
+      origin: first.version.origin,
+      aheadMs: first.version.timestamp - now,
+    });
+  }
+
+  #onFailure(error: KvsError): void {
+    this.#options.logger.error(error.message, { code: error.code, error });
+    this.#options.onFailure?.(error);
+  }
+
+  async #reading<T>(read: () => Promise<T>): Promise<T> {
+    try {
+      return await read();
+    } catch (cause) {
+      throw storageError(cause);
+    }
+  }
+}

@@ -1,0 +1,63 @@
+import { DigestTree } from '../../src/core/digest-tree.ts';
+import type { KeyPath } from '../../src/core/key-path.ts';
+import { diedAtMs, isMortal } from '../../src/core/version.ts';
+import {
+  decodeRecord,
+  digestVersion,
+  encodeIdentity,
+  graveKey,
+  hashKey,
+  hashPath,
+  leafOf,
+  retiredKey,
+  timeKey,
+  type StoredVersion,
+} from '../../src/store/keyspace.ts';
+import { asBytes, type Level } from '../../src/store/level.ts';
+
+/** Everything a folder must hold, derived from its version records alone. */
+export interface Audit {
+  readonly versions: Map<KeyPath, StoredVersion>;
+  readonly tree: DigestTree;
+  /** Index keys (with their values, in hexadecimal) that are missing, or that nothing accounts for. */
+  readonly missing: string[];
+  readonly stray: string[];
+}
+
+/** Compares every index of a folder with its version records. */
+export async function audit(level: Level): Promise<Audit> {
+  const versions = new Map<KeyPath, StoredVersion>();
+  const actual = new Map<string, string>();
+  for await (const [key, value] of level.iterator<Uint8Array, Uint8Array>(asBytes)) {
+    const prefix = String.fromCharCode(key[0] ?? 0);
+    if (prefix === 'v') {
+      versions.set(Buffer.from(key.subarray(1)).toString() as KeyPath, decodeRecord(value));
+    } else if ('thgr'.includes(prefix)) {
+      actual.set(Buffer.from(key).toString('hex'), Buffer.from(value).toString('hex'));
+    }
+  }
+  const tree = new DigestTree();
+  const expected = new Map<string, string>();
+  const pathLanes = new Uint32Array(4);
+  const digest = new Uint32Array(4);
+  const expectKey = (key: Buffer, value: Buffer = Buffer.alloc(0)) =>
+    expected.set(key.toString('hex'), value.toString('hex'));
+  for (const [path, version] of versions) {
+    if (version.retired) {
+      expectKey(retiredKey(version, path));
+      continue;
+    }
+    hashPath(path, pathLanes);
+    digestVersion(version, pathLanes, digest);
+    tree.add(leafOf(pathLanes), digest);
+    expectKey(timeKey(version, path));
+    expectKey(hashKey(pathLanes, path), encodeIdentity(version));
+    if (isMortal(version) && diedAtMs(version) >= 0) expectKey(graveKey(version, path));
+  }
+  return {
+    versions,
+    tree,
+    missing: [...expected].filter(([key, value]) => actual.get(key) !== value).map(([key]) => key),
+    stray: [...actual.keys()].filter((key) => !expected.has(key)),
+  };
+}

@@ -1,0 +1,126 @@
+import { MemoryLevel } from 'memory-level';
+import { describe, expect, it } from 'vitest';
+import { KvsError } from '../../src/core/errors.ts';
+import type { Level } from '../../src/store/level.ts';
+import { audit } from './audit.ts';
+import { openTestStore, path, put, text } from './harness.ts';
+
+/** A level whose next batches and reads can be made to fail, or to wait. */
+class FaultyLevel extends MemoryLevel<Uint8Array, Uint8Array> {
+  batchFailures: unknown[] = [];
+  readFailures: unknown[] = [];
+  gate: Promise<void> | undefined;
+  batches = 0;
+
+  constructor() {
+    super({ storeEncoding: 'view' });
+  }
+
+  // oxlint-disable-next-line typescript/no-explicit-any
+  async _batch(...args: any[]): Promise<void> {
+    this.batches++;
+    await this.gate;
+    const failure = this.batchFailures.shift();
+    if (failure !== undefined) throw failure;
+    // @ts-expect-error: the private method of the base class has no type
+    return super._batch(...args);
+  }
+
+  // oxlint-disable-next-line typescript/no-explicit-any
+  async _getMany(...args: any[]): Promise<unknown> {
+    const failure = this.readFailures.shift();
+    if (failure !== undefined) throw failure;
+    // @ts-expect-error: the private method of the base class has no type
+    return super._getMany(...args);
+  }
+}
+
+const full = () => new KvsError('KVS_STORAGE_FULL', 'No space is left');
+
+async function open(overrides: Parameters<typeof openTestStore>[1] = {}) {
+  const level = new FaultyLevel();
+  const failures: KvsError[] = [];
+  const opened = await openTestStore(level as unknown as Level, {
+    onFailure: (error) => failures.push(error),
+    ...overrides,
+  });
+  return { ...opened, level, failures };
+}
+
+describe('a failed commit', () => {
+  it('reaches its callers, leaves no trace in memory, and the disk is asked again when it was only full', async () => {
+    const { store, level, failures } = await open();
+    await store.whenDigestsReady();
+    await store.write([put('k', '1')]);
+    const before = { root: store.rootDigest(), sequence: store.sequence };
+    level.batchFailures.push(full());
+    await expect(store.write([put('k', '2')])).rejects.toMatchObject({ code: 'KVS_STORAGE_FULL' });
+    expect(text(store.peek(path('k')))).toBe('1');
+    expect(store.rootDigest()).toEqual(before.root);
+    expect(store.sequence).toBe(before.sequence);
+    expect(failures).toHaveLength(1);
+    expect(await store.write([put('k', '3')])).toMatchObject([{ outcome: 'replaced' }]);
+    expect(store.rootDigest()).toEqual((await audit(level as unknown as Level)).tree.root());
+    await store.close();
+  });
+
+  it('takes with it what was built on it, and nothing more', async () => {
+    const { store, level } = await open();
+    await store.whenDigestsReady();
+    let openGate = (): void => undefined;
+    level.gate = new Promise((resolve) => (openGate = resolve));
+    level.batchFailures.push(full());
+    const first = store.write([put('k', 'first'), put('other', '1')]);
+    while (level.batches === 0) await new Promise(setImmediate);
+    // More than a pipelined group: it is made ready while the first is still being written.
+    const second = store.write(
+      Array.from({ length: 1500 }, (_, i) => put(i % 2 === 0 ? 'k' : `k${i}`, String(i))),
+    );
+    const settled = Promise.allSettled([first, second]);
+    await new Promise(setImmediate);
+    openGate();
+    const [firstResult, secondResult] = await settled;
+    expect(firstResult.status).toBe('rejected');
+    expect(secondResult.status).toBe('rejected');
+    expect(await store.write([put('k', 'third')])).toMatchObject([{ version: { deleted: false } }]);
+    expect(text(await store.get(path('k')))).toBe('third');
+    const { missing, stray, tree, versions } = await audit(level as unknown as Level);
+    expect([missing, stray]).toEqual([[], []]);
+    expect(store.rootDigest()).toEqual(tree.root());
+    expect(text(versions.get(path('k')))).toBe('third');
+    await store.close();
+  });
+
+  it('of unknown outcome makes the store refuse every later write, while reads go on', async () => {
+    const { store, level } = await open();
+    await store.write([put('k', '1')]);
+    level.batchFailures.push(new Error('EIO: the sync failed'));
+    await expect(store.write([put('k', '2')])).rejects.toMatchObject({ code: 'KVS_STORAGE_FAILED' });
+    await expect(store.write([put('a', '1')])).rejects.toMatchObject({ code: 'KVS_STORAGE_FAILED' });
+    await expect(store.setNote('n', undefined)).rejects.toMatchObject({ code: 'KVS_STORAGE_FAILED' });
+    expect(text(await store.get(path('k')))).toBe('1');
+    await store.close();
+  });
+});
+
+describe('a failed read', () => {
+  it('reaches whoever asked, and the next one is tried anew', async () => {
+    const { store, level } = await open({ cacheBytes: 1 });
+    await store.write([put('k', '1')]);
+    level.readFailures.push(new Error('EIO'));
+    await expect(store.get(path('k'))).rejects.toMatchObject({ code: 'KVS_STORAGE_FAILED' });
+    expect(text(await store.get(path('k')))).toBe('1');
+    await store.close();
+  });
+
+  it('of a current version fails the write that needed it, and no other', async () => {
+    const { store, level } = await open({ cacheBytes: 1 });
+    await store.write([put('k', '1')]);
+    level.readFailures.push(new Error('EIO'));
+    await expect(store.write([put('k', '2')])).rejects.toMatchObject({ code: 'KVS_STORAGE_FAILED' });
+    expect(await store.write([put('k', '3')])).toMatchObject([
+      { outcome: 'replaced', version: { counter: 1 } },
+    ]);
+    await store.close();
+  });
+});
