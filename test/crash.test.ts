@@ -1,0 +1,99 @@
+import { once } from 'node:events';
+import { Agent, request } from 'node:http';
+import { afterEach, describe, expect, it } from 'vitest';
+import { NodeProcess, temporaryFolder } from './node-process.ts';
+
+const rounds = 20;
+const writesPerRound = 1000;
+const connections = 64;
+
+/** Long enough to span several log blocks' worth of records in a round, and to show a tear anywhere in it. */
+function valueOf(key: string): string {
+  return JSON.stringify({ key, filler: key.repeat(20) });
+}
+
+async function put(agent: Agent, url: string, key: string): Promise<number> {
+  const body = valueOf(key);
+  const outgoing = request(`${url}/kv/${key}`, {
+    agent,
+    method: 'PUT',
+    headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
+  });
+  outgoing.end(body);
+  const [response] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage];
+  response.resume();
+  await once(response, 'end');
+  return response.statusCode ?? 0;
+}
+
+async function get(agent: Agent, url: string, key: string): Promise<{ status: number; body: string }> {
+  const outgoing = request(`${url}/kv/${key}`, { agent });
+  outgoing.end();
+  const [response] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage];
+  let body = '';
+  response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
+  await once(response, 'end');
+  return { status: response.statusCode ?? 0, body };
+}
+
+describe('kill -9 while clients write', () => {
+  const cleanups: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+  });
+
+  it(`loses no acknowledged write and tears none, ${rounds} times over`, async () => {
+    const folder = await temporaryFolder();
+    cleanups.push(folder.remove);
+    const acknowledged = new Set<string>();
+    const asked = new Set<string>();
+    const refused: number[] = [];
+    let cutShort = 0;
+
+    for (let round = 0; round < rounds; round++) {
+      const { node, url } = await NodeProcess.start(folder.path);
+      cleanups.push(() => node.kill());
+      const agent = new Agent({ keepAlive: true, maxSockets: connections });
+      // The moment is drawn as a number of acknowledged writes, so that it hits the node while it is busy.
+      const killAfter = Math.floor(Math.random() * writesPerRound);
+      let next = 0;
+      let roundAcknowledged = 0;
+      const worker = async () => {
+        while (next < writesPerRound) {
+          const key = `round${round}/key${next++}`;
+          asked.add(key);
+          const status = await put(agent, url, key);
+          if (status !== 201) refused.push(status);
+          acknowledged.add(key);
+          if (++roundAcknowledged === killAfter) node.signal('SIGKILL');
+        }
+      };
+      const outcomes = await Promise.allSettled(Array.from({ length: connections }, worker));
+      cutShort += outcomes.some(({ status }) => status === 'rejected') ? 1 : 0;
+      await node.kill();
+      agent.destroy();
+    }
+    expect(refused).toEqual([]);
+    expect(cutShort).toBeGreaterThan(rounds / 2);
+
+    const { node, url } = await NodeProcess.start(folder.path);
+    cleanups.push(() => node.kill());
+    const agent = new Agent({ keepAlive: true, maxSockets: connections });
+    const keys = [...asked];
+    const missing: string[] = [];
+    const torn: string[] = [];
+    await Promise.all(
+      Array.from({ length: connections }, async (_, worker) => {
+        for (let i = worker; i < keys.length; i += connections) {
+          const key = keys[i] ?? '';
+          const { status, body } = await get(agent, url, key);
+          if (status === 200 ? body !== valueOf(key) : status !== 404) torn.push(key);
+          if (status !== 200 && acknowledged.has(key)) missing.push(key);
+        }
+      }),
+    );
+    agent.destroy();
+    expect({ missing, torn }).toEqual({ missing: [], torn: [] });
+    expect(acknowledged.size).toBeGreaterThan(rounds);
+  }, 120_000);
+});
