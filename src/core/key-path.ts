@@ -29,6 +29,8 @@ const plain =
  */
 export function parseEncodedPath(encoded: string): KeyPath {
   if (encoded.length <= limits.pathBytesMax && plain.test(encoded)) return encoded as KeyPath;
+  // HTTP clients that send raw bytes mean some encoding, and no header says which.
+  if (/[^!-~]/.test(encoded)) throw bad('everything but visible ASCII must be percent-encoded');
   if (/%2f/i.test(encoded)) {
     throw bad('%2F is not allowed inside a segment; write / between segments');
   }

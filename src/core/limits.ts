@@ -31,6 +31,12 @@ export const limits = {
   commitBytesMax: 8 * 1_024 * 1_024,
   /** Entries of the change log that are kept. A reader that asks for older ones is told to start over. */
   changeLogEntriesMax: 1_000_000,
+  /** The request line and the headers of one request. More is refused with KVS_HEADERS_TOO_LARGE. */
+  headerBytesMax: 16_384,
+  /** Headers of one request; the others are not looked at. */
+  headersMax: 100,
+  /** The body of a handshake between nodes. A larger one is refused with KVS_VALUE_TOO_LARGE. */
+  handshakeBytesMax: 65_536,
   /** Items on one page of any internal listing. */
   pageItemsMax: 1_000,
   /** Transitions remembered for each actor under /debug; the oldest goes first. */

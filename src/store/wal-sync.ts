@@ -7,19 +7,22 @@ export type CurrentWalNumber = () => Promise<number>;
 
 /**
  * Makes writes durable that the engine has handed to the operating system. The write-ahead log is a row of files
- * `NNNNNN.log`; the engine starts a new one whenever it pleases. One sync covers the file that was current at the last
- * sync, every file since, and the folder's entries for the new ones.
+ * `NNNNNN.log`; the engine starts a new one whenever it pleases, also between a write and the sync of it. So a sync
+ * covers the file that was current at the sync before, every file since, and the folder's entries for the new ones.
  *
- * After a failed sync the kernel may have dropped what it could not write, and a second try would succeed without it
- * (Rebello et al. 2020, "Can Applications Recover from fsync Failures?"). So the first failure is final: every later
- * sync is refused.
+ * After a failed fdatasync the kernel may have dropped what it could not write, and a second try would succeed without
+ * it (Rebello et al. 2020, "Can Applications Recover from fsync Failures?"). So the first failure is final: every
+ * later sync is refused.
  */
 export class WalSync {
   readonly #folder: string;
   readonly #currentNumber: CurrentWalNumber;
+  /** The newest file that was synced; it stays open, as most syncs need no other. */
   #file: { readonly number: number; readonly handle: FileHandle } | undefined;
-  #running: Promise<void> | undefined;
-  #following: Promise<void> | undefined;
+  /** The sync that has been asked for and has not begun. */
+  #next: Promise<void> | undefined;
+  /** Settles when no sync is under way or asked for; never rejects. */
+  #idle: Promise<unknown> = Promise.resolve();
   #failure: KvsError | undefined;
 
   constructor(folder: string, currentNumber: CurrentWalNumber) {
@@ -27,43 +30,40 @@ export class WalSync {
     this.#currentNumber = currentNumber;
   }
 
-  /**
-   * Settles when everything that was written before the call is on stable storage. Calls that come while a sync is
-   * under way share the next one.
-   *
-   * @throws KvsError KVS_STORAGE_FAILED
-   */
-  async sync(): Promise<void> {
-    if (this.#running === undefined) return this.#start();
-    this.#following ??= this.#afterRunning();
-    return this.#following;
+  /** What made the log unusable, if anything did. */
+  get failure(): KvsError | undefined {
+    return this.#failure;
   }
 
+  /**
+   * Settles when everything that was written before the call is on stable storage. A sync under way may have passed the
+   * caller's write already: the call counts on the next one, which everyone shares who comes meanwhile.
+   *
+   * @throws KvsError KVS_STORAGE_FAILED, at the first failure and ever after
+   */
+  sync(): Promise<void> {
+    if (this.#next === undefined) {
+      this.#next = this.#syncAfter(this.#idle);
+      this.#idle = this.#next.catch(() => undefined);
+    }
+    return this.#next;
+  }
+
+  /** Waits for every sync that was asked for, then lets the file go. */
   async close(): Promise<void> {
-    await this.#following?.catch(() => undefined);
-    await this.#running?.catch(() => undefined);
+    await this.#idle;
     await this.#file?.handle.close();
     this.#file = undefined;
   }
 
-  async #afterRunning(): Promise<void> {
-    await this.#running?.catch(() => undefined);
-    this.#following = undefined;
-    return this.#start();
-  }
-
-  async #start(): Promise<void> {
-    this.#running = this.#syncOrFail().finally(() => (this.#running = undefined));
-    return this.#running;
-  }
-
-  async #syncOrFail(): Promise<void> {
+  async #syncAfter(before: Promise<unknown>): Promise<void> {
+    await before;
+    this.#next = undefined;
     if (this.#failure !== undefined) throw this.#failure;
     try {
       await this.#syncFiles();
     } catch (cause) {
-      const message =
-        'The write-ahead log could not be synced; writes are refused until the node is started anew';
+      const message = 'The write-ahead log could not be synced: no durable write is taken until a restart';
       this.#failure = new KvsError('KVS_STORAGE_FAILED', message, { cause });
       throw this.#failure;
     }
@@ -71,51 +71,57 @@ export class WalSync {
 
   async #syncFiles(): Promise<void> {
     const known = this.#file;
-    // Nearly always the known file is the current one; asking meanwhile costs nothing.
+    // Nearly always the known file is still the current one: asking costs nothing when both run at once.
     const [number] = await Promise.all([this.#currentNumber(), known?.handle.datasync()]);
-    if (known === undefined || number !== known.number) await this.#moveOn(known?.number ?? 0, number);
+    if (known === undefined || number > known.number) await this.#syncSince(known?.number ?? 0, number);
   }
 
-  /** Syncs every file after the known one, up to the current one, which stays open. */
-  async #moveOn(after: number, current: number): Promise<void> {
-    const numbers = (await readdir(this.#folder))
-      .map((name) => Number(/^(\d+)\.log$/.exec(name)?.[1] ?? NaN))
-      .filter((number) => number > after && number <= current);
-    for (const number of numbers.toSorted((a, b) => a - b)) {
-      const handle = await this.#openFile(number);
+  async #syncSince(known: number, current: number): Promise<void> {
+    for (const number of await this.#logsBetween(known, current)) {
+      const handle = await this.#open(number);
       if (handle === undefined) continue;
+      const old = this.#file;
+      this.#file = { number, handle };
+      await old?.handle.close();
       await handle.datasync();
-      await this.#keepOrClose(number === current, number, handle);
     }
     await syncFolder(this.#folder);
   }
 
+  /** The numbers of the log files after `known` up to `current`, ascending. */
+  async #logsBetween(known: number, current: number): Promise<number[]> {
+    const names = await readdir(this.#folder);
+    return names
+      .filter((name) => /^\d+\.log$/.test(name))
+      .map((name) => Number.parseInt(name, 10))
+      .filter((number) => number > known && number <= current)
+      .toSorted((a, b) => a - b);
+  }
+
   /** Undefined when the engine has removed the file: what it held is in tables that the engine has synced. */
-  async #openFile(number: number): Promise<FileHandle | undefined> {
+  async #open(number: number): Promise<FileHandle | undefined> {
     try {
-      return await open(join(this.#folder, `${String(number).padStart(6, '0')}.log`), 'r');
+      // Windows flushes only what is open for writing.
+      return await open(join(this.#folder, `${String(number).padStart(6, '0')}.log`), 'r+');
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+      if (isMissing(error)) return undefined;
       throw error;
     }
   }
-
-  async #keepOrClose(isCurrent: boolean, number: number, handle: FileHandle): Promise<void> {
-    if (!isCurrent) {
-      await handle.close();
-      return;
-    }
-    const old = this.#file;
-    this.#file = { number, handle };
-    await old?.handle.close();
-  }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+/** Makes the entries of a folder durable: which files it has, by which names. */
+export async function syncFolder(folder: string): Promise<void> {
+  // Windows can't: it has no handle of a folder that could be flushed, and keeps its entries in a journal of its own.
+  if (process.platform === 'win32') return;
   const handle = await open(folder, 'r');
   try {
     await handle.sync();
   } finally {
     await handle.close();
   }
+}
+
+export function isMissing(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
 }

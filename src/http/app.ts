@@ -1,0 +1,26 @@
+import { Hono } from 'hono';
+import { KvsError } from '../core/errors.ts';
+import { rawPath, type HttpDeps, type KvsApp, type KvsEnv } from './context.ts';
+import { problemResponse } from './problem.ts';
+import { mountDebug } from './routes/debug.ts';
+import { mountHealth } from './routes/health.ts';
+import { mountKv } from './routes/kv.ts';
+import { mountMembers } from './routes/members.ts';
+
+/** Every route of a node. Each failure becomes a problem; what is not ours to explain is logged and kept back. */
+export function createApp(deps: HttpDeps): KvsApp {
+  const app: KvsApp = new Hono<KvsEnv>({
+    getPath: (request, options) => rawPath(request, (options as { env?: KvsEnv['Bindings'] } | undefined)?.env),
+  });
+  mountKv(app, deps);
+  mountHealth(app, deps);
+  mountMembers(app, deps);
+  mountDebug(app, deps);
+  app.notFound(() => problemResponse(new KvsError('KVS_ROUTE_NOT_FOUND', 'There is no such route')));
+  app.onError((error, c) => {
+    if (error instanceof KvsError) return problemResponse(error);
+    deps.logger.error('A request failed unexpectedly', { method: c.req.method, error });
+    return problemResponse(new KvsError('KVS_INTERNAL', 'Something went wrong here; the log of the node says what'));
+  });
+  return app;
+}

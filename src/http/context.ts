@@ -1,0 +1,38 @@
+import type { HttpBindings } from '@hono/node-server';
+import type { Context, Hono } from 'hono';
+import type { ActorInspector, Clock, Logger, Members, NodeStatus, VersionStore } from '../core/ports.ts';
+
+/** Everything that the routes need; nothing of it is made here. */
+export interface HttpDeps {
+  readonly store: Pick<VersionStore, 'peek' | 'get' | 'write'>;
+  readonly members: Members;
+  readonly status: NodeStatus;
+  readonly inspector: ActorInspector;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** The largest value, bytes. */
+  readonly maxValueBytes: number;
+  /** Who may read /debug: nobody, loopback clients, or everybody. */
+  readonly debugAccess: 'off' | 'local' | 'on';
+  /** Aborted when the server begins to close: streams that would never end then end. */
+  readonly closing: AbortSignal;
+}
+
+/** On a real socket the request carries Node's own objects; through `app.request()` it does not. */
+export interface KvsEnv {
+  Bindings: Partial<HttpBindings>;
+}
+
+export type KvsApp = Hono<KvsEnv>;
+export type KvsContext = Context<KvsEnv>;
+
+/**
+ * The path of a request, still percent-encoded and exactly as the client sent it: `URL` would resolve `..` and
+ * `%2e%2e` before anybody could refuse them.
+ */
+export function rawPath(request: Request, env: Partial<HttpBindings> | undefined): string {
+  const target = env?.incoming?.url ?? request.url;
+  const start = target.startsWith('/') ? 0 : target.indexOf('/', target.indexOf('://') + 3);
+  const end = target.indexOf('?');
+  return target.slice(start, end < 0 ? undefined : end);
+}

@@ -1,0 +1,115 @@
+import { KvsError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import type { ActorTransition } from '../../core/ports.ts';
+import type { HttpDeps, KvsApp, KvsContext } from '../context.ts';
+import { allowOnly } from '../methods.ts';
+
+/** Between two comments that keep a quiet stream alive, ms. */
+const heartbeatMs = 15_000;
+
+/** `/debug`: every actor's state, and its transitions as they happen. */
+export function mountDebug(app: KvsApp, deps: HttpDeps): void {
+  let readers = 0;
+
+  app.use('/debug/*', async (c, next) => {
+    assertAccess(c, deps.debugAccess);
+    await next();
+  });
+  app.get('/debug/actors', (c) => c.json(deps.inspector.actors()));
+  app.get('/debug/actors/:id', (c) => {
+    const actor = deps.inspector.actor(c.req.param('id'));
+    if (actor === undefined) throw new KvsError('KVS_ACTOR_NOT_FOUND', 'There is no such actor');
+    return c.json(actor);
+  });
+  app.get('/debug/events', (c) => {
+    if (readers >= limits.debugReadersMax) {
+      throw new KvsError('KVS_OVERLOADED', `${limits.debugReadersMax} readers of /debug/events are there already`);
+    }
+    readers++;
+    const stream = eventStream(deps, lastEventId(c), () => readers--);
+    return new Response(stream, {
+      headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' },
+    });
+  });
+  for (const path of ['/debug/actors', '/debug/actors/:id', '/debug/events']) app.all(path, allowOnly('GET', 'HEAD'));
+}
+
+/**
+ * Whoever is local is told by the socket, and the Host header must name this machine too: a page elsewhere whose name
+ * was pointed at 127.0.0.1 (DNS rebinding) comes through the browser of somebody local.
+ */
+function assertAccess(c: KvsContext, access: HttpDeps['debugAccess']): void {
+  if (access === 'on') return;
+  if (access === 'off') throw new KvsError('KVS_ROUTE_NOT_FOUND', 'Debugging is switched off on this node');
+  const peer = c.env?.incoming?.socket.remoteAddress ?? '';
+  const host = c.req.header('Host') ?? '';
+  if (isLoopback(peer.replace(/^::ffff:/, '')) && isLoopback(host.replace(/:\d+$/, ''))) return;
+  throw new KvsError('KVS_FORBIDDEN', 'Debugging is open to clients on this machine only; see the key "debug"');
+}
+
+function isLoopback(name: string): boolean {
+  return name === 'localhost' || name === '::1' || name === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(name);
+}
+
+/** Undefined: from now on. */
+function lastEventId(c: KvsContext): number | undefined {
+  const text = c.req.header('Last-Event-ID');
+  if (text === undefined) return undefined;
+  if (!/^\d{1,15}$/.test(text)) throw new KvsError('KVS_BAD_REQUEST', 'Last-Event-ID must be a number');
+  return Number(text);
+}
+
+/**
+ * One server-sent event per transition. A reader that falls too far behind loses events, and is told how many with
+ * a `gap` event before the next one it gets.
+ */
+function eventStream(deps: HttpDeps, after: number | undefined, onEnd: () => void): ReadableStream<Uint8Array> {
+  const encoder = new TextEncoder();
+  let dropped = 0;
+  let end = (): void => undefined;
+
+  return new ReadableStream<Uint8Array>(
+    {
+      start(controller) {
+        const send = (text: string) => controller.enqueue(encoder.encode(text));
+        const sendTransition = (transition: ActorTransition) => {
+          if ((controller.desiredSize ?? 0) <= 0) {
+            dropped++;
+            return;
+          }
+          if (dropped > 0) send(`event: gap\ndata: ${JSON.stringify({ dropped })}\n\n`);
+          dropped = 0;
+          send(`id: ${transition.id}\nevent: transition\ndata: ${JSON.stringify(transition)}\n\n`);
+        };
+
+        send(': connected\n\n');
+        if (after !== undefined) {
+          const { transitions, gap } = deps.inspector.transitionsSince(after);
+          if (gap) send('event: gap\ndata: {}\n\n');
+          for (const transition of transitions) sendTransition(transition);
+        }
+        const unsubscribe = deps.inspector.subscribe(sendTransition);
+        const heartbeat = setInterval(() => {
+          if ((controller.desiredSize ?? 0) > 0) send(': still here\n\n');
+        }, heartbeatMs);
+        const close = () => {
+          end();
+          controller.close();
+        };
+        end = () => {
+          end = () => undefined;
+          unsubscribe();
+          clearInterval(heartbeat);
+          deps.closing.removeEventListener('abort', close);
+          onEnd();
+        };
+        if (deps.closing.aborted) close();
+        else deps.closing.addEventListener('abort', close);
+      },
+      cancel() {
+        end();
+      },
+    },
+    new CountQueuingStrategy({ highWaterMark: limits.debugEventsBufferedMax }),
+  );
+}

@@ -1,0 +1,101 @@
+import { isUtf8 } from 'node:buffer';
+import { KvsError } from '../../core/errors.ts';
+import { parseEncodedPath, type KeyPath } from '../../core/key-path.ts';
+import { limits } from '../../core/limits.ts';
+import { isAbsentAt, type Version } from '../../core/version.ts';
+import { readBody } from '../body.ts';
+import type { HttpDeps, KvsApp, KvsContext } from '../context.ts';
+import { allowOnly } from '../methods.ts';
+
+const prefixLength = '/kv/'.length;
+
+/** `/kv/{path}`: the values. */
+export function mountKv(app: KvsApp, deps: HttpDeps): void {
+  app.get('/kv/*', (c) => {
+    const path = pathOf(c);
+    const known = deps.store.peek(path);
+    return known === undefined ? readFromDisk(path) : answer(known);
+  });
+
+  app.put('/kv/*', async (c) => {
+    assertWritable();
+    const path = pathOf(c);
+    const { contentType, isJson } = contentTypeOf(c);
+    const data = await readBody(c, deps.maxValueBytes);
+    if (isJson) assertJson(data);
+    const [result] = await deps.store.write([{ kind: 'put', path, contentType, data }]);
+    if (result?.outcome !== 'created' && result?.outcome !== 'replaced') throw new Error('A put has no version');
+    const { uuid, timestamp } = result.version;
+    return new Response(`{"uuid":"${uuid}","timestamp":${timestamp}}`, {
+      status: result.outcome === 'created' ? 201 : 200,
+      headers: { 'Content-Type': 'application/json', ETag: `"${uuid}"` },
+    });
+  });
+
+  app.delete('/kv/*', async (c) => {
+    assertWritable();
+    const [result] = await deps.store.write([{ kind: 'delete', path: pathOf(c) }]);
+    if (result?.outcome === 'absent') throw notFound();
+    return new Response(null, { status: 204 });
+  });
+
+  app.all('/kv/*', allowOnly('GET', 'HEAD', 'PUT', 'DELETE'));
+
+  async function readFromDisk(path: KeyPath): Promise<Response> {
+    return answer(await deps.store.get(path));
+  }
+
+  function answer(version: Version | null | undefined): Response {
+    if (version === null || version === undefined || isAbsentAt(version, deps.clock.now())) throw notFound();
+    return new Response(version.data as Uint8Array<ArrayBuffer>, {
+      status: 200,
+      headers: {
+        'Content-Type': version.contentType,
+        'Content-Length': String(version.data.length),
+        ETag: `"${version.uuid}"`,
+        'Last-Modified': new Date(version.timestamp).toUTCString(),
+        'KVS-Timestamp': String(version.timestamp),
+        'X-Content-Type-Options': 'nosniff',
+      },
+    });
+  }
+
+  function assertWritable(): void {
+    if (!deps.status.isReady()) throw new KvsError('KVS_NOT_READY', 'The node is starting or stopping');
+    const mode = deps.status.mode();
+    if (mode === 'read-only') throw new KvsError('KVS_READ_ONLY', 'This node takes no writes from clients');
+    if (mode === 'syncing') throw new KvsError('KVS_SYNCING', 'This node takes no writes until it has its data');
+  }
+}
+
+function pathOf(c: KvsContext): KeyPath {
+  return parseEncodedPath(c.req.path.slice(prefixLength));
+}
+
+function notFound(): KvsError {
+  return new KvsError('KVS_KEY_NOT_FOUND', 'There is no such key');
+}
+
+const jsonType = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
+const formType = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
+
+/** A missing type, and the one that curl sends for `-d` by itself, mean JSON. */
+function contentTypeOf(c: KvsContext): { contentType: string; isJson: boolean } {
+  const sent = c.req.header('Content-Type')?.trim() ?? '';
+  if (Buffer.byteLength(sent) > limits.contentTypeBytesMax) {
+    throw new KvsError('KVS_BAD_REQUEST', `Content-Type is longer than ${limits.contentTypeBytesMax} bytes`);
+  }
+  if (sent === '' || formType.test(sent)) return { contentType: 'application/json', isJson: true };
+  return { contentType: sent, isJson: jsonType.test(sent) };
+}
+
+/** The bytes are stored as they came; they only must be JSON (RFC 8259), in UTF-8. */
+function assertJson(data: Uint8Array): void {
+  if (data.length === 0) throw new KvsError('KVS_BAD_BODY', 'The body is empty; JSON was expected');
+  if (!isUtf8(data)) throw new KvsError('KVS_BAD_BODY', 'The body is not valid UTF-8');
+  try {
+    JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString());
+  } catch (cause) {
+    throw new KvsError('KVS_BAD_BODY', 'The body is not valid JSON', { cause });
+  }
+}

@@ -1,0 +1,87 @@
+import { z } from 'zod';
+import { KvsError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import type { Member } from '../../core/membership.ts';
+import { readBody } from '../body.ts';
+import type { HttpDeps, KvsApp, KvsContext } from '../context.ts';
+import { allowOnly } from '../methods.ts';
+
+const id = z.string().min(1).max(limits.nodeIdBytesMax);
+const whole = z.int().min(0);
+
+const joinBody = z.object({
+  id,
+  address: z.string().regex(/^[^\s/]+:\d{1,5}$/, 'expected host:port'),
+  store_id: z.string().min(1).max(64),
+  joined_timestamp: whole.max(limits.timestampMsMax),
+  incarnation: whole,
+});
+const leaveBody = z.object({ id, incarnation: whole });
+const forgetBody = z.object({ id });
+
+/** `/members`: who is there, and the handshakes between nodes. */
+export function mountMembers(app: KvsApp, { members, clock }: HttpDeps): void {
+  for (const path of ['/members', '/members/']) {
+    app.get(path, (c) => c.json(members.list().map(publicMember)));
+    app.all(path, allowOnly('GET', 'HEAD'));
+  }
+
+  app.post('/members/join', async (c) => {
+    const body = await parseBody(c, joinBody);
+    const known = await members.join({
+      id: body.id,
+      address: body.address,
+      storeId: body.store_id,
+      joinedTimestamp: body.joined_timestamp,
+      incarnation: body.incarnation,
+      state: 'alive',
+      lastSeen: clock.now(),
+    });
+    return c.json(
+      known.map((member) => ({
+        ...publicMember(member),
+        store_id: member.storeId,
+        incarnation: member.incarnation,
+      })),
+    );
+  });
+
+  app.post('/members/leave', async (c) => {
+    const body = await parseBody(c, leaveBody);
+    await members.leave(body.id, body.incarnation);
+    return c.body(null, 204);
+  });
+
+  app.post('/members/forget', async (c) => {
+    const body = await parseBody(c, forgetBody);
+    await members.forget(body.id);
+    return c.json({ forgotten: body.id });
+  });
+
+  for (const path of ['/members/join', '/members/leave', '/members/forget']) app.all(path, allowOnly('POST'));
+}
+
+function publicMember(member: Member): Record<string, unknown> {
+  return {
+    id: member.id,
+    address: member.address,
+    last_seen: member.lastSeen,
+    joined_timestamp: member.joinedTimestamp,
+    state: member.state,
+  };
+}
+
+async function parseBody<T>(c: KvsContext, schema: z.ZodType<T>): Promise<T> {
+  const bytes = await readBody(c, limits.handshakeBytesMax);
+  let json: unknown;
+  try {
+    json = JSON.parse(Buffer.from(bytes).toString());
+  } catch (cause) {
+    throw new KvsError('KVS_BAD_BODY', 'The body is not valid JSON', { cause });
+  }
+  const parsed = schema.safeParse(json);
+  if (parsed.success) return parsed.data;
+  const [issue] = parsed.error.issues;
+  const field = issue?.path.join('.') ?? '';
+  throw new KvsError('KVS_BAD_REQUEST', `${field === '' ? 'The body' : field}: ${issue?.message ?? 'not as expected'}`);
+}

@@ -1,0 +1,104 @@
+import { getRequestListener } from '@hono/node-server';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
+import type { KvsErrorCode } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { KvsApp } from './context.ts';
+import { problemBody, problems } from './problem.ts';
+
+/** All times in ms. */
+export interface ListenOptions {
+  /** An IP address or a name of this machine. */
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+  /** The whole request must have come within this time; and a client must read its answer as fast. */
+  readonly requestTimeoutMs: number;
+  /** The headers must have come within this time. */
+  readonly headerTimeoutMs: number;
+  /** How long an idle connection is kept. */
+  readonly keepAliveTimeoutMs: number;
+  /** Connections at one time; one more is closed at once. */
+  readonly connectionsMax: number;
+  /** A client that asks first (`Expect: 100-continue`) whether it may send more than this is told no. Bytes. */
+  readonly maxValueBytes: number;
+}
+
+export interface HttpServer {
+  readonly host: string;
+  readonly port: number;
+  /** Takes no new connection, lets requests finish for at most `graceMs`, then cuts what is left. */
+  close(graceMs: number): Promise<void>;
+}
+
+/** How often idle connections are looked for while the server closes, ms. */
+const idleCheckMs = 20;
+
+/** Serves the routes; rejects with the error of `listen(2)` when the address can't be had. */
+export async function listen(app: KvsApp, options: ListenOptions): Promise<HttpServer> {
+  const listener = getRequestListener(app.fetch);
+  const server = createServer(
+    {
+      requestTimeout: options.requestTimeoutMs,
+      headersTimeout: Math.min(options.headerTimeoutMs, options.requestTimeoutMs),
+      keepAliveTimeout: options.keepAliveTimeoutMs,
+      connectionsCheckingInterval: Math.max(100, Math.min(options.headerTimeoutMs, options.requestTimeoutMs) / 4),
+      maxHeaderSize: limits.headerBytesMax,
+      noDelay: true,
+    },
+    (incoming, outgoing) => void listener(incoming, outgoing),
+  );
+  server.maxConnections = options.connectionsMax;
+  server.maxHeadersCount = limits.headersMax;
+  server.timeout = options.requestTimeoutMs;
+  server.on('checkContinue', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const isTooLarge = Number(incoming.headers['content-length']) > options.maxValueBytes;
+    if (!isTooLarge) outgoing.writeContinue();
+    void listener(incoming, outgoing);
+  });
+  server.on('clientError', answerBrokenRequest);
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(options.port, options.host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  const { address, port } = server.address() as AddressInfo;
+  return { host: address, port, close: (graceMs) => closeServer(server, graceMs) };
+}
+
+async function closeServer(server: Server, graceMs: number): Promise<void> {
+  server.prependListener('request', (_, outgoing: ServerResponse) => outgoing.setHeader('Connection', 'close'));
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  const idleCheck = setInterval(() => server.closeIdleConnections(), idleCheckMs);
+  const grace = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearInterval(idleCheck);
+  clearTimeout(grace);
+}
+
+/** What is not HTTP, came too slowly, or has too large headers, never reaches a route. */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const code = brokenRequestCodes[error.code ?? ''] ?? 'KVS_BAD_REQUEST';
+  const body = problemBody(code, brokenRequestDetails[code] ?? 'This is not a well-formed HTTP request');
+  const [status, title] = problems[code];
+  socket.end(
+    `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\n` +
+      `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
+}
+
+const brokenRequestCodes: Record<string, KvsErrorCode> = {
+  HPE_HEADER_OVERFLOW: 'KVS_HEADERS_TOO_LARGE',
+  ERR_HTTP_REQUEST_TIMEOUT: 'KVS_REQUEST_TIMEOUT',
+};
+const brokenRequestDetails: Partial<Record<KvsErrorCode, string>> = {
+  KVS_HEADERS_TOO_LARGE: `The headers are larger than ${limits.headerBytesMax} bytes`,
+  KVS_REQUEST_TIMEOUT: 'The request did not come whole in time',
+};
