@@ -37,10 +37,14 @@ export const limits = {
   headersMax: 100,
   /** The body of a handshake between nodes. A larger one is refused with KVS_VALUE_TOO_LARGE. */
   handshakeBytesMax: 65_536,
+  /** Members that a node knows at one time. One more is refused with KVS_OVERLOADED. */
+  membersMax: 1_000,
   /** Items on one page of any internal listing. */
   pageItemsMax: 1_000,
   /** Transitions remembered for each actor under /debug; the oldest goes first. */
   actorTransitionsMax: 100,
+  /** Transitions remembered over all actors together, for readers of /debug/events that come back. */
+  transitionsMax: 1_000,
   /** Events that a slow reader of /debug/events may fall behind before some are dropped, and counted. */
   debugEventsBufferedMax: 1_000,
   /** Readers of /debug/events at one time. One more is refused with KVS_OVERLOADED. */

@@ -1,0 +1,216 @@
+import { createActor, fromPromise, toPromise } from 'xstate';
+import { makeCollect } from './actors/effects/collect.actor.ts';
+import { collectorMachine } from './actors/collector/collector.machine.ts';
+import { Inspector } from './actors/inspector.ts';
+import { modeControllerMachine } from './actors/mode-controller/mode-controller.machine.ts';
+import { nodeMachine, type HttpHandle, type StoreHandle } from './actors/node/node.machine.ts';
+import type { ChildSpec } from './actors/node/supervision.ts';
+import type { Config } from './config.ts';
+import { KvsError } from './core/errors.ts';
+import type { Logger } from './core/ports.ts';
+import { createApp } from './http/app.ts';
+import { listen } from './http/server.ts';
+import { MemberTable } from './members.ts';
+import type { Level } from './store/level.ts';
+import { RocksdbLevel } from './store/rocksdb-level.ts';
+import { openVersionStore, type OpenVersionStore } from './store/version-store.ts';
+import { bootId, systemClock, systemRandom } from './system.ts';
+
+const hourMs = 3_600_000;
+
+export interface RunningNode {
+  /** Where it answers, such as `http://127.0.0.1:8080`. */
+  readonly url: string;
+  /** Drains and stops; settles when everything is closed. */
+  stop(): Promise<void>;
+  /** Settles when the node has stopped, with the error when it did not stop in order. */
+  readonly stopped: Promise<{ readonly failure?: Error }>;
+}
+
+/**
+ * Composes a node of real parts and starts it; settles when it answers.
+ *
+ * @throws KvsError KVS_STORE_LOCKED, KVS_STORE_UNUSABLE, KVS_ADDRESS_UNAVAILABLE, having closed what was open
+ */
+export async function startNode(config: Config, { logger }: { logger: Logger }): Promise<RunningNode> {
+  const inspector = new Inspector(systemClock);
+  const closing = new AbortController();
+
+  const openStore = async (): Promise<OpenVersionStore> => {
+    const store = await openStoreOf(config, logger, (error) => {
+      root.send({ type: 'store.failed', message: error.message });
+    });
+    const onSummed = () => root.send({ type: 'digests.summed' });
+    store.whenDigestsReady().then(onSummed, () => undefined);
+    return store;
+  };
+
+  const listenHttp = async (store: OpenVersionStore): Promise<HttpHandle> => {
+    const members = new MemberTable(
+      {
+        id: config.node_id,
+        address: config.advertise_address,
+        storeId: store.storeId,
+        joinedTimestamp: store.createdAt,
+        incarnation: 0,
+        state: 'alive',
+        lastSeen: systemClock.now(),
+      },
+      systemClock,
+    );
+    const app = createApp({
+      store,
+      members,
+      status: {
+        nodeId: config.node_id,
+        mode: () => root.getSnapshot().context.mode,
+        isReady: () => root.getSnapshot().matches('running'),
+      },
+      inspector,
+      clock: systemClock,
+      logger,
+      maxValueBytes: config.max_value_bytes,
+      debugAccess: config.debug,
+      closing: closing.signal,
+    });
+    const server = await listen(app, {
+      host: config.bind_address,
+      port: config.port,
+      requestTimeoutMs: config.request_timeout_ms,
+      headerTimeoutMs: config.header_timeout_ms,
+      keepAliveTimeoutMs: config.keep_alive_timeout_ms,
+      connectionsMax: config.connections_max,
+      maxValueBytes: config.max_value_bytes,
+    }).catch((cause: unknown) => {
+      throw addressError(config, cause);
+    });
+    members.setAddress(advertisedAddress(config, server.port));
+    return {
+      url: `http://${hostInUrl(server.host)}:${server.port}`,
+      close: async (graceMs) => {
+        closing.abort();
+        await server.close(graceMs);
+      },
+    };
+  };
+
+  const children = (store: StoreHandle): readonly ChildSpec[] => [
+    {
+      id: 'mode-controller',
+      logic: modeControllerMachine,
+      input: { readOnly: config.read_only, bootstrap: false },
+    },
+    {
+      id: 'collector',
+      logic: collectorMachine.provide({
+        actors: { collect: makeCollect(store as OpenVersionStore, () => (store as OpenVersionStore).sequence) },
+      }),
+    },
+  ];
+
+  const root = createActor(
+    nodeMachine.provide({
+      actors: {
+        openStore: fromPromise<StoreHandle>(openStore),
+        listenHttp: fromPromise<HttpHandle, { store: StoreHandle | undefined }>(({ input }) =>
+          listenHttp(input.store as OpenVersionStore),
+        ),
+      },
+    }),
+    {
+      id: 'node',
+      inspect: inspector.inspect,
+      input: {
+        mode: config.read_only ? 'read-only' : 'normal',
+        shutdownTimeoutMs: config.shutdown_timeout_ms,
+        chance: () => systemRandom.next(),
+        children,
+      },
+    },
+  );
+  root.start();
+
+  const ended = toPromise(root).then(({ failure }) => (failure === undefined ? {} : { failure: asError(failure) }));
+  const url = await new Promise<string>((resolve, reject) => {
+    const subscription = root.subscribe(({ context, value }) => {
+      if (value === 'running' && context.http !== undefined) {
+        subscription.unsubscribe();
+        resolve(context.http.url);
+      }
+    });
+    void ended.then(({ failure }) => reject(failure ?? new Error('The node stopped before it was started')));
+  });
+  logger.info('The node answers', { url, node: config.node_id, data: config.data_dir });
+  return {
+    url,
+    stopped: ended,
+    stop: async () => {
+      logger.info('The node stops');
+      root.send({ type: 'stop' });
+      await ended;
+      logger.info('The node has stopped');
+    },
+  };
+}
+
+async function openStoreOf(
+  config: Config,
+  logger: Logger,
+  onFailure: (error: KvsError) => void,
+): Promise<OpenVersionStore> {
+  const level = new RocksdbLevel<Uint8Array, Uint8Array>(config.data_dir);
+  try {
+    return await openVersionStore({
+      level: level as unknown as Level,
+      nodeId: config.node_id,
+      durable: config.durability === 'sync',
+      clock: systemClock,
+      random: systemRandom,
+      logger,
+      tombstoneRetentionMs: config.tombstone_retention_hours * hourMs,
+      maxClockDriftMs: config.max_clock_drift_ms,
+      cacheBytes: config.cache_bytes,
+      bootId: bootId(),
+      onFailure,
+    });
+  } catch (error) {
+    throw storeError(error);
+  }
+}
+
+/** What abstract-level wraps is what the user can act on. */
+function storeError(error: unknown): KvsError {
+  if (error instanceof KvsError) return error;
+  const cause = error instanceof Error && error.cause instanceof Error ? error.cause : asError(error);
+  if (cause instanceof KvsError) return cause;
+  const isLocked = (cause as { code?: unknown }).code === 'LEVEL_LOCKED';
+  return new KvsError(isLocked ? 'KVS_STORE_LOCKED' : 'KVS_STORE_UNUSABLE', cause.message, { cause });
+}
+
+function addressError(config: Config, cause: unknown): KvsError {
+  const reasons: Record<string, string> = {
+    EADDRINUSE: 'another program listens there',
+    EADDRNOTAVAIL: 'this machine does not have the address',
+    EACCES: 'this user may not open the port',
+    ENOTFOUND: 'the name is unknown',
+  };
+  const code = (cause as NodeJS.ErrnoException).code ?? '';
+  const place = `${config.bind_address}:${config.port}`;
+  return new KvsError('KVS_ADDRESS_UNAVAILABLE', `Can't listen on ${place}: ${reasons[code] ?? asError(cause).message}`, {
+    cause,
+  });
+}
+
+function advertisedAddress(config: Config, port: number): string {
+  const given = config.advertise_address;
+  if (given === '') return `${hostInUrl(config.bind_address)}:${port}`;
+  return /:\d+$/.test(given) ? given : `${given}:${port}`;
+}
+
+function hostInUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}
