@@ -10,9 +10,9 @@ import {
   type Stamp,
   type Version,
 } from '../core/version.ts';
-import type { DigestDelta } from './digest-index.ts';
+import { DigestDeltas } from './digest-index.ts';
 import {
-  digestVersion,
+  digestEncodedIdentity,
   encodeIdentity,
   encodeLogRecord,
   encodeRecord,
@@ -25,7 +25,6 @@ import {
   noteKey,
   retiredKey,
   timeKey,
-  type LogEntry,
   type StoredVersion,
 } from './keyspace.ts';
 import type { LevelOperation } from './level.ts';
@@ -58,14 +57,16 @@ export interface CommitContext {
 export class CommitGroup {
   readonly sequence: number;
   readonly operations: LevelOperation[] = [];
-  readonly changes = new Map<KeyPath, Change>();
-  readonly digestDeltas: DigestDelta[] = [];
+  readonly changes = new Map<KeyPath, Change & { readonly version: StoredVersion }>();
+  readonly digestDeltas = new DigestDeltas();
+  /** Keys whose version left the indexes or the store without a new one taking its place. */
+  readonly settled = new Map<KeyPath, StoredVersion | null>();
   /** Merged versions whose clock stood too far ahead to be followed. */
   readonly drifted: Change[] = [];
-  readonly #logEntries: LogEntry[] = [];
   readonly #context: CommitContext;
   readonly #nowMs: number;
   readonly #pathLanes = new Uint32Array(4);
+  readonly #digest = new Uint32Array(4);
 
   constructor(sequence: number, context: CommitContext) {
     this.sequence = sequence;
@@ -73,9 +74,9 @@ export class CommitGroup {
     this.#nowMs = context.now();
   }
 
-  /** How many entries it adds to the change log. */
+  /** How many entries it adds to the change log: a key that changes twice has one. */
   get logEntryCount(): number {
-    return this.#logEntries.length;
+    return this.changes.size;
   }
 
   /** Applies one operation to the key's current version; returns the result and the version that stands there now. */
@@ -102,8 +103,8 @@ export class CommitGroup {
 
   /** Adds the change log's record: its entries, and the clock as it stands after them. */
   seal(clock: Stamp, logTotal: number): void {
-    if (this.#logEntries.length === 0) return;
-    this.#put(logKey(this.sequence), encodeLogRecord({ clock, total: logTotal, entries: this.#logEntries }));
+    if (this.changes.size === 0) return;
+    this.#put(logKey(this.sequence), encodeLogRecord(clock, logTotal, this.changes));
   }
 
   #write(
@@ -114,7 +115,7 @@ export class CommitGroup {
     if (request.kind === 'delete' && isAbsent) return { result: { outcome: 'absent' }, next: current };
     const stamp = this.#context.hybridClock.next(current ?? undefined);
     const isPut = request.kind === 'put';
-    const version: Version = {
+    const version: StoredVersion = {
       uuid: this.#context.uuid(),
       timestamp: stamp.timestamp,
       counter: stamp.counter,
@@ -125,9 +126,12 @@ export class CommitGroup {
       expiresAt: isPut ? request.expiresAt : undefined,
       contentType: isPut ? request.contentType : '',
       data: isPut ? request.data : noData,
+      sequence: this.sequence,
+      retired: false,
     };
-    const next = this.#replace(request.path, version, current, true);
-    return { result: { outcome: isPut ? (isAbsent ? 'created' : 'replaced') : 'deleted', version }, next };
+    this.#replace(request.path, version, current, true);
+    const outcome = isPut ? (isAbsent ? 'created' : 'replaced') : 'deleted';
+    return { result: { outcome, version }, next: version };
   }
 
   #merge(
@@ -145,7 +149,9 @@ export class CommitGroup {
       if (order < 0) return { result: { outcome: 'stale', current }, next: current };
     }
     if (!this.#context.hybridClock.observe(version)) this.drifted.push({ path, version, local: false });
-    return { result: { outcome: 'accepted' }, next: this.#replace(path, version, current, false) };
+    const next: StoredVersion = { ...version, sequence: this.sequence, retired: false };
+    this.#replace(path, next, current, false);
+    return { result: { outcome: 'accepted' }, next };
   }
 
   #retire(
@@ -157,9 +163,11 @@ export class CommitGroup {
       return { result: { outcome: 'kept' }, next: current };
     }
     this.#unindex(path, current);
-    this.#put(mainKey(path), encodeRecord(current, current.sequence, true));
+    this.#put(mainKey(path), encodeRecord(current, current.sequence, true, encodeIdentity(current)));
     this.#put(retiredKey(current, path), noData);
-    return { result: { outcome: 'done' }, next: { ...current, retired: true, data: noData } };
+    const next = { ...current, retired: true, data: noData };
+    this.settled.set(path, next);
+    return { result: { outcome: 'done' }, next };
   }
 
   #remove(
@@ -172,25 +180,21 @@ export class CommitGroup {
     }
     this.#del(mainKey(path));
     this.#del(retiredKey(current, path));
+    this.settled.set(path, null);
     return { result: { outcome: 'done' }, next: null };
   }
 
-  #replace(path: KeyPath, version: Version, current: StoredVersion | null, local: boolean): StoredVersion {
+  #replace(path: KeyPath, version: StoredVersion, current: StoredVersion | null, local: boolean): void {
     if (current !== null) this.#unindex(path, current);
     hashPath(path, this.#pathLanes);
-    this.#put(mainKey(path), encodeRecord(version, this.sequence, false));
+    const identity = encodeIdentity(version);
+    this.#put(mainKey(path), encodeRecord(version, this.sequence, false, identity));
     this.#put(timeKey(version, path), noData);
-    this.#put(hashKey(this.#pathLanes, path), encodeIdentity(version));
+    this.#put(hashKey(this.#pathLanes, path), identity);
     if (isMortal(version)) this.#put(graveKey(version, path), noData);
-    this.#addDelta(version, true);
-    this.#logEntries.push({
-      path,
-      timestamp: version.timestamp,
-      counter: version.counter,
-      uuid: version.uuid,
-    });
+    this.#addDelta(identity, true);
     this.changes.set(path, { path, version, local });
-    return { ...version, sequence: this.sequence, retired: false };
+    this.settled.delete(path);
   }
 
   /** Takes a version out of every index but the main one. */
@@ -203,13 +207,12 @@ export class CommitGroup {
     this.#del(timeKey(version, path));
     this.#del(hashKey(this.#pathLanes, path));
     if (isMortal(version)) this.#del(graveKey(version, path));
-    this.#addDelta(version, false);
+    this.#addDelta(encodeIdentity(version), false);
   }
 
-  #addDelta(version: Version, isAdded: boolean): void {
-    const digest = new Uint32Array(4);
-    digestVersion(version, this.#pathLanes, digest);
-    this.digestDeltas.push({ leaf: leafOf(this.#pathLanes), digest, isAdded });
+  #addDelta(identity: Uint8Array, isAdded: boolean): void {
+    digestEncodedIdentity(identity, this.#pathLanes, this.#digest);
+    this.digestDeltas.push(leafOf(this.#pathLanes), this.#digest, isAdded);
   }
 
   #isPastRetention(version: Version): boolean {

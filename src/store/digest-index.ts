@@ -16,11 +16,23 @@ import { asBytes, type Level } from './level.ts';
 /** Entries that the summing takes from the index before it lets others run. */
 const sumBatchEntries = 500;
 
-/** One entry that enters or leaves the tree with a commit. */
-export interface DigestDelta {
-  readonly leaf: number;
-  readonly digest: Uint32Array;
-  readonly isAdded: boolean;
+/** Entries that enter or leave the tree with a commit, in one array of numbers. */
+export class DigestDeltas {
+  /** Six numbers each: the leaf, 1 for entering or 0 for leaving, four lanes. */
+  readonly #numbers: number[] = [];
+
+  push(leaf: number, digest: Uint32Array, isAdded: boolean): void {
+    this.#numbers.push(leaf, isAdded ? 1 : 0, digest[0] ?? 0, digest[1] ?? 0, digest[2] ?? 0, digest[3] ?? 0);
+  }
+
+  applyTo(tree: DigestTree): void {
+    const digest = new Uint32Array(4);
+    for (let at = 0; at < this.#numbers.length; at += 6) {
+      for (let lane = 0; lane < 4; lane++) digest[lane] = this.#numbers[at + 2 + lane] ?? 0;
+      if (this.#numbers[at + 1] === 1) tree.add(this.#numbers[at] ?? 0, digest);
+      else tree.remove(this.#numbers[at] ?? 0, digest);
+    }
+  }
 }
 
 /**
@@ -45,11 +57,8 @@ export class DigestIndex {
     return this.#isReady;
   }
 
-  apply(deltas: readonly DigestDelta[]): void {
-    for (const { leaf, digest, isAdded } of deltas) {
-      if (isAdded) this.tree.add(leaf, digest);
-      else this.tree.remove(leaf, digest);
-    }
+  apply(deltas: DigestDeltas): void {
+    deltas.applyTo(this.tree);
   }
 
   async entries(leaf: number, entriesMax: number, after?: KeyPath): Promise<DigestEntry[]> {

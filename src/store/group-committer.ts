@@ -47,8 +47,6 @@ interface FormedGroup {
   readonly group: CommitGroup;
   readonly members: readonly Queued[];
   readonly bytes: number;
-  /** What stands at each key once this group is durable; a pin may be further ahead by then. */
-  readonly versions: ReadonlyMap<KeyPath, StoredVersion | null>;
 }
 
 export interface CommitterOptions {
@@ -260,7 +258,6 @@ export class GroupCommitter {
   #takeGroup(): FormedGroup {
     const group = new CommitGroup(++this.#sequence, this.#options.context);
     const members: Queued[] = [];
-    const versions = new Map<KeyPath, StoredVersion | null>();
     let bytes = 0;
     while (members.length < limits.commitWritesMax && bytes < limits.commitBytesMax && this.#isHeadReady()) {
       const queued = this.#queue[this.#head++];
@@ -269,7 +266,6 @@ export class GroupCommitter {
       bytes += queuedBytes(queued);
       if (queued.request.failure !== undefined) continue;
       apply(group, queued);
-      if (queued.kind === 'operation') versions.set(queued.operation.path, queued.pin.current);
     }
     if (this.#head === this.#queue.length) {
       this.#queue = [];
@@ -280,7 +276,7 @@ export class GroupCommitter {
     }
     this.#logTotal += group.logEntryCount;
     group.seal(this.#options.context.hybridClock.latest, this.#logTotal);
-    return { group, members, bytes, versions };
+    return { group, members, bytes };
   }
 
   /** Settles with the error when the batch failed. */
@@ -301,15 +297,15 @@ export class GroupCommitter {
     return undefined;
   }
 
-  #succeed({ group, members, bytes, versions }: FormedGroup): void {
+  #succeed({ group, members, bytes }: FormedGroup): void {
     if (group.logEntryCount > 0) {
       this.#committedSequence = group.sequence;
       this.#committedLogTotal += group.logEntryCount;
     }
-    for (const [path, version] of versions) {
-      this.#options.cache.set(path, version);
-      this.#options.reader.forget(path);
-    }
+    // A load of many keys would only drive out what is read; it keeps current what the cache holds already.
+    const isBulk = members.length >= pipelinedWritesMin;
+    for (const [path, { version }] of group.changes) this.#remember(path, version, isBulk);
+    for (const [path, version] of group.settled) this.#remember(path, version, true);
     for (const queued of members) {
       if (queued.kind === 'operation') this.#release(queued.operation.path, queued.pin);
     }
@@ -336,6 +332,12 @@ export class GroupCommitter {
       }
     }
     this.#load();
+  }
+
+  /** A pin may be further ahead by now: what is remembered is what this group made durable. */
+  #remember(path: KeyPath, version: StoredVersion | null, onlyIfCached: boolean): void {
+    if (!onlyIfCached || this.#options.cache.has(path)) this.#options.cache.set(path, version);
+    this.#options.reader.forget(path);
   }
 
   #release(path: KeyPath, pin: Pin): void {

@@ -37,6 +37,11 @@ export class VersionCache {
     return entry === absent ? null : entry;
   }
 
+  /** Without counting as a use. */
+  has(path: KeyPath): boolean {
+    return this.#entries.has(path);
+  }
+
   set(path: KeyPath, version: StoredVersion | null): void {
     this.#entries.set(path, version ?? absent);
   }

@@ -281,10 +281,11 @@ class LevelVersionStore implements OpenVersionStore {
     this.#warnOfDrift(group);
     if (group.changes.size === 0) return;
     this.#commits++;
-    this.#commitWrites += group.logEntryCount;
+    this.#commitWrites += group.changes.size;
     this.#trimming = this.#trimming
       .then(() => this.#log.trim(this.#committer.logTotal))
       .catch((cause: unknown) => this.#onFailure(storageError(cause)));
+    if (this.#listeners.size === 0) return;
     const commit: Commit = { sequence: group.sequence, changes: [...group.changes.values()] };
     for (const listener of this.#listeners) {
       try {

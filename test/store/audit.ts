@@ -3,7 +3,7 @@ import type { KeyPath } from '../../src/core/key-path.ts';
 import { diedAtMs, isMortal } from '../../src/core/version.ts';
 import {
   decodeRecord,
-  digestVersion,
+  digestEncodedIdentity,
   encodeIdentity,
   graveKey,
   hashKey,
@@ -48,7 +48,7 @@ export async function audit(level: Level): Promise<Audit> {
       continue;
     }
     hashPath(path, pathLanes);
-    digestVersion(version, pathLanes, digest);
+    digestEncodedIdentity(encodeIdentity(version), pathLanes, digest);
     tree.add(leafOf(pathLanes), digest);
     expectKey(timeKey(version, path));
     expectKey(hashKey(pathLanes, path), encodeIdentity(version));

@@ -215,10 +215,19 @@ describe.each(Object.entries(places))('a version store on %s', (_, makePlace) =>
 
     it('keeps the cache within its bound', async () => {
       const { store } = await open({ cacheBytes: 100_000 });
-      await store.write(Array.from({ length: 1000 }, (_unused, i) => put(`k${i}`, 'x'.repeat(500))));
+      for (let i = 0; i < 300; i++) await store.write([put(`k${i}`, 'x'.repeat(500))]);
       expect(store.stats().cacheBytes).toBeLessThanOrEqual(100_000);
       expect(store.stats().cacheEntries).toBeGreaterThan(10);
     });
+  });
+
+  it('lets a load of many keys drive nothing out of the cache, and keeps current what is there', async () => {
+    const { store } = await open();
+    await store.write([put('k7', '"old"')]);
+    await store.write(Array.from({ length: 2000 }, (_unused, i) => put(`k${i}`, '"new"')));
+    expect(text(store.peek(path('k7')))).toBe('"new"');
+    expect(store.stats().cacheEntries).toBeLessThan(100);
+    expect(text(await store.get(path('k8')))).toBe('"new"');
   });
 
   describe('merging', () => {
