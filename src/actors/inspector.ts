@@ -137,7 +137,7 @@ class Ring<T> {
 }
 
 function isMachine(ref: AnyActorRef): boolean {
-  return 'config' in (ref as unknown as { logic: object }).logic;
+  return 'root' in (ref as unknown as { logic: object }).logic;
 }
 
 function isSameState(a: unknown, b: unknown): boolean {
