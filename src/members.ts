@@ -24,7 +24,8 @@ export class MemberTable implements Members {
   }
 
   async join(member: Member): Promise<readonly Member[]> {
-    if (member.id === this.#self.id) throw new KvsError('KVS_BAD_REQUEST', `id: ${member.id} is the id of this node`);
+    if (member.id === this.#self.id)
+      throw new KvsError('KVS_BAD_REQUEST', `id: ${member.id} is the id of this node`);
     if (!this.#others.has(member.id) && this.#others.size >= limits.membersMax - 1) {
       throw new KvsError('KVS_OVERLOADED', `This node knows ${limits.membersMax} members already`);
     }
@@ -43,7 +44,10 @@ export class MemberTable implements Members {
     const member = this.#others.get(id);
     if (member === undefined) throw new KvsError('KVS_MEMBER_NOT_FOUND', `There is no member ${id}`);
     if (member.state === 'alive' || member.state === 'suspect') {
-      throw new KvsError('KVS_MEMBER_ALIVE', `${id} is ${member.state}; only a member that is gone can be forgotten`);
+      throw new KvsError(
+        'KVS_MEMBER_ALIVE',
+        `${id} is ${member.state}; only a member that is gone can be forgotten`,
+      );
     }
     this.#others.delete(id);
   }

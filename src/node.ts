@@ -103,7 +103,9 @@ export async function startNode(config: Config, { logger }: { logger: Logger }):
     {
       id: 'collector',
       logic: collectorMachine.provide({
-        actors: { collect: makeCollect(store as OpenVersionStore, () => (store as OpenVersionStore).sequence) },
+        actors: {
+          collect: makeCollect(store as OpenVersionStore, () => (store as OpenVersionStore).sequence),
+        },
       }),
     },
   ];
@@ -130,7 +132,9 @@ export async function startNode(config: Config, { logger }: { logger: Logger }):
   );
   root.start();
 
-  const ended = toPromise(root).then(({ failure }) => (failure === undefined ? {} : { failure: asError(failure) }));
+  const ended = toPromise(root).then(({ failure }) =>
+    failure === undefined ? {} : { failure: asError(failure) },
+  );
   const url = await new Promise<string>((resolve, reject) => {
     const subscription = root.subscribe(({ context, value }) => {
       if (value === 'running' && context.http !== undefined) {
@@ -196,9 +200,13 @@ function addressError(config: Config, cause: unknown): KvsError {
   };
   const code = (cause as NodeJS.ErrnoException).code ?? '';
   const place = `${config.bind_address}:${config.port}`;
-  return new KvsError('KVS_ADDRESS_UNAVAILABLE', `Can't listen on ${place}: ${reasons[code] ?? asError(cause).message}`, {
-    cause,
-  });
+  return new KvsError(
+    'KVS_ADDRESS_UNAVAILABLE',
+    `Can't listen on ${place}: ${reasons[code] ?? asError(cause).message}`,
+    {
+      cause,
+    },
+  );
 }
 
 function advertisedAddress(config: Config, port: number): string {
