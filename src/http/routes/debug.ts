@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { KvsError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { ActorTransition } from '../../core/ports.ts';
@@ -10,6 +11,7 @@ const heartbeatMs = 15_000;
 /** `/debug`: every actor's state, and its transitions as they happen. */
 export function mountDebug(app: KvsApp, deps: HttpDeps): void {
   let readers = 0;
+  setMaxListeners(limits.debugReadersMax + 1, deps.closing);
 
   app.use('/debug/*', async (c, next) => {
     assertAccess(c, deps.debugAccess);

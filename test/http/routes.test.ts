@@ -1,0 +1,249 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { limits } from '../../src/core/limits.ts';
+import { exchange, makeApp, rawRequest, serve, type HttpUnderTest } from './harness.ts';
+
+let under: HttpUnderTest;
+beforeEach(async () => {
+  under = await makeApp();
+});
+afterEach(() => under.close());
+
+const post = (path: string, body: unknown) =>
+  under.app.request(path, { method: 'POST', body: typeof body === 'string' ? body : JSON.stringify(body) });
+
+const joining = { id: 'node2', address: '127.0.0.1:2', store_id: 's2', joined_timestamp: 5, incarnation: 1 };
+
+describe('/health', () => {
+  it('says who it is, in which mode, and with how many members', async () => {
+    under.node.mode = 'syncing';
+    await post('/members/join', joining);
+    const answer = await under.app.request('/health');
+    expect([answer.status, await answer.json()]).toEqual([
+      200,
+      { status: 'ok', mode: 'syncing', member_count: 2, node_id: 'node1' },
+    ]);
+  });
+
+  it('is live while it serves, and ready only while it takes requests', async () => {
+    expect((await under.app.request('/health/ready')).status).toBe(200);
+    under.node.isReady = false;
+    expect((await under.app.request('/health/ready')).status).toBe(503);
+    expect((await under.app.request('/health/live')).status).toBe(200);
+  });
+
+  it('allows nothing but reading', async () => {
+    const refused = await under.app.request('/health', { method: 'POST' });
+    expect([refused.status, refused.headers.get('Allow')]).toEqual([405, 'GET, HEAD']);
+  });
+});
+
+describe('/members', () => {
+  it.each(['/members', '/members/'])('lists this node under %s', async (path) => {
+    expect(await (await under.app.request(path)).json()).toEqual([
+      { id: 'node1', address: '127.0.0.1:1', last_seen: under.clock.ms, joined_timestamp: 1, state: 'alive' },
+    ]);
+  });
+
+  it('takes in a node that introduces itself, and tells it of all', async () => {
+    const joined = await post('/members/join', joining);
+    expect(joined.status).toBe(200);
+    expect(await joined.json()).toMatchObject([
+      { id: 'node1', incarnation: 0 },
+      {
+        id: 'node2',
+        address: '127.0.0.1:2',
+        store_id: 's2',
+        joined_timestamp: 5,
+        incarnation: 1,
+        state: 'alive',
+      },
+    ]);
+  });
+
+  it('notes a goodbye, and no longer counts who left', async () => {
+    await post('/members/join', joining);
+    expect((await post('/members/leave', { id: 'node2', incarnation: 1 })).status).toBe(204);
+    expect(await (await under.app.request('/members')).json()).toMatchObject([
+      {},
+      { id: 'node2', state: 'left' },
+    ]);
+    expect(await (await under.app.request('/health')).json()).toMatchObject({ member_count: 1 });
+  });
+
+  it('forgets who is gone, but nobody who is alive or unknown', async () => {
+    await post('/members/join', joining);
+    expect(await (await post('/members/forget', { id: 'node2' })).json()).toMatchObject({
+      status: 409,
+      code: 'KVS_MEMBER_ALIVE',
+    });
+    await post('/members/leave', { id: 'node2', incarnation: 1 });
+    expect((await post('/members/forget', { id: 'node2' })).status).toBe(200);
+    expect(await (await post('/members/forget', { id: 'node2' })).json()).toMatchObject({
+      status: 404,
+      code: 'KVS_MEMBER_NOT_FOUND',
+    });
+    expect((await post('/members/forget', { id: 'node1' })).status).toBe(409);
+  });
+
+  it.each([
+    ['no JSON', '{', 'KVS_BAD_BODY', 'valid JSON'],
+    ['not an object', '[]', 'KVS_BAD_REQUEST', 'The body'],
+    ['no id', { ...joining, id: undefined }, 'KVS_BAD_REQUEST', 'id'],
+    [
+      'an address without port',
+      { ...joining, address: 'host' },
+      'KVS_BAD_REQUEST',
+      'address: expected host:port',
+    ],
+    [
+      'a timestamp beyond all bounds',
+      { ...joining, joined_timestamp: 2 ** 53 },
+      'KVS_BAD_REQUEST',
+      'joined_timestamp',
+    ],
+    ['the id of this node', { ...joining, id: 'node1' }, 'KVS_BAD_REQUEST', 'node1 is the id of this node'],
+  ])('refuses a join with %s, by name', async (_, body, code, detail) => {
+    const refused = await post('/members/join', body);
+    const problem = (await refused.json()) as { detail: string };
+    expect(problem).toMatchObject({ status: 400, code });
+    expect(problem.detail).toContain(detail);
+  });
+
+  it('refuses a handshake that is too large, and one member too many', async () => {
+    expect((await post('/members/join', ' '.repeat(limits.handshakeBytesMax + 1))).status).toBe(413);
+    for (let i = 0; i < limits.membersMax - 1; i++) await post('/members/join', { ...joining, id: `n${i}` });
+    expect(await (await post('/members/join', joining)).json()).toMatchObject({ code: 'KVS_OVERLOADED' });
+  });
+});
+
+describe('/debug', () => {
+  const get = async (path: string, headers: string[] = [], deps: Parameters<typeof makeApp>[0] = {}) => {
+    const { app, close } = await makeApp(deps);
+    const server = await serve(app);
+    try {
+      return await rawRequest(server.port, `GET ${path}`, headers);
+    } finally {
+      await server.close(0);
+      await close();
+    }
+  };
+
+  it('shows every actor, and one with its transitions', async () => {
+    const all = await get('/debug/actors');
+    expect(JSON.parse(all.body)).toMatchObject([{ id: 'node', state: 'running' }]);
+    expect(JSON.parse((await get('/debug/actors/node')).body)).toMatchObject({ id: 'node', transitions: [] });
+    expect(await get('/debug/actors/none')).toMatchObject({ status: 404, code: 'KVS_ACTOR_NOT_FOUND' });
+  });
+
+  it('is open to clients on this machine only, unless it is told otherwise', async () => {
+    const { app, close } = await makeApp();
+    const server = await serve(app);
+    const foreign = 'GET /debug/actors HTTP/1.1\r\nHost: rebound.example\r\nConnection: close\r\n\r\n';
+    expect(await exchange(server.port, foreign)).toMatch(/^HTTP\/1\.1 403 [^]*KVS_FORBIDDEN/);
+    await server.close(0);
+    await close();
+    // Without a socket nobody can tell who asks.
+    expect((await under.app.request('/debug/actors')).status).toBe(403);
+    const open = await makeApp({ debugAccess: 'on' });
+    expect((await open.app.request('/debug/actors')).status).toBe(200);
+    await open.close();
+    expect(await get('/debug/actors', [], { debugAccess: 'off' })).toMatchObject({
+      status: 404,
+      code: 'KVS_ROUTE_NOT_FOUND',
+    });
+  });
+
+  describe('/events', () => {
+    async function stream(headers: Record<string, string> = {}) {
+      const open = await makeApp({
+        debugAccess: 'on',
+        closing: under.closing.signal,
+        inspector: under.inspector,
+      });
+      const answer = await open.app.request('/debug/events', { headers });
+      const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+      const next = async () => {
+        const { value, done } = await reader.read();
+        return done ? undefined : Buffer.from(value).toString();
+      };
+      expect(await next()).toBe(': connected\n\n');
+      return { answer, reader, next, close: open.close };
+    }
+
+    it('sends each transition with its id', async () => {
+      const { answer, next, reader, close } = await stream();
+      expect(answer.headers.get('Content-Type')).toBe('text/event-stream');
+      under.inspector.emit('running');
+      expect(await next()).toMatch(/^id: 1\nevent: transition\ndata: \{"id":1,.*"to":"running"\}\n\n$/);
+      await reader.cancel();
+      expect(under.inspector.listeners.size).toBe(0);
+      await close();
+    });
+
+    it('goes on after Last-Event-ID, and says when something in between is gone', async () => {
+      for (const state of ['a', 'b', 'c']) under.inspector.emit(state);
+      const resumed = await stream({ 'Last-Event-ID': '1' });
+      expect([await resumed.next(), await resumed.next()].map((event) => event?.slice(0, 5))).toEqual([
+        'id: 2',
+        'id: 3',
+      ]);
+      await resumed.reader.cancel();
+      const unknown = await stream({ 'Last-Event-ID': '99' });
+      expect(await unknown.next()).toBe('event: gap\ndata: {}\n\n');
+      await unknown.reader.cancel();
+      await Promise.all([resumed.close(), unknown.close()]);
+      const open = await makeApp({ debugAccess: 'on' });
+      expect((await open.app.request('/debug/events', { headers: { 'Last-Event-ID': 'x' } })).status).toBe(
+        400,
+      );
+      await open.close();
+    });
+
+    it('drops what a slow reader does not take, and tells it how much', async () => {
+      const { next, reader, close } = await stream();
+      const over = 7;
+      for (let i = 0; i < limits.debugEventsBufferedMax + over; i++) under.inspector.emit('x');
+      for (let i = 0; i < limits.debugEventsBufferedMax; i++) await next();
+      under.inspector.emit('y');
+      expect(await next()).toMatch(/^event: gap\ndata: \{"dropped":\d+\}\n\n$/);
+      expect(await next()).toContain('"to":"y"');
+      await reader.cancel();
+      await close();
+    });
+
+    it('ends when the server closes', async () => {
+      const { next, close } = await stream();
+      under.closing.abort();
+      expect(await next()).toBeUndefined();
+      await close();
+    });
+
+    it('takes so many readers and no more', async () => {
+      const open = await makeApp({ debugAccess: 'on' });
+      const answers = [];
+      for (let i = 0; i < limits.debugReadersMax; i++) answers.push(await open.app.request('/debug/events'));
+      expect((await open.app.request('/debug/events')).status).toBe(503);
+      await answers[0]?.body?.cancel();
+      const next = await open.app.request('/debug/events');
+      expect(next.status).toBe(200);
+      await Promise.all([next, ...answers.slice(1)].map((answer) => answer.body?.cancel()));
+      await open.close();
+    });
+
+    it('lets go of a reader whose connection ends', async () => {
+      const open = await makeApp({ debugAccess: 'on', inspector: under.inspector });
+      const server = await serve(open.app);
+      const socket = connect(server.port, '127.0.0.1', () =>
+        socket.write('GET /debug/events HTTP/1.1\r\nHost: x\r\n\r\n'),
+      );
+      await once(socket, 'data');
+      while (under.inspector.listeners.size === 0) await new Promise(setImmediate);
+      socket.destroy();
+      while (under.inspector.listeners.size > 0) await new Promise(setImmediate);
+      await server.close(0);
+      await open.close();
+    });
+  });
+});
