@@ -16,6 +16,7 @@ import {
   type Field,
 } from './config.ts';
 import { KvsError } from './core/errors.ts';
+import { oneLine } from './one-line.ts';
 
 /** A larger configuration file is refused rather than read to its end. */
 const fileBytesMax = 256 * 1_024;
@@ -316,10 +317,7 @@ function describe(value: unknown): string {
 }
 
 /** The text on one line of bounded length. */
-function printable(value: string): string {
-  const line = value.replace(
-    /[\p{Cc}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+function printable(text: string): string {
+  const line = oneLine(text);
   return line.length > 1_000 ? `${line.slice(0, 1_000)}...` : line;
 }

@@ -1,6 +1,7 @@
 import { styleText } from 'node:util';
 import { createConsola, LogLevels, type LogObject } from 'consola/core';
 import type { LogFields, Logger } from './core/ports.ts';
+import { oneLine } from './one-line.ts';
 
 export type LogLevel = keyof Logger;
 
@@ -120,7 +121,8 @@ function prettyLine({ time, level, message, fields }: Entry, isColored: boolean)
 }
 
 function prettyValue(value: Json): { text: string; stack?: string | undefined } {
-  if (typeof value === 'string') return { text: /^[\w.:/@-]+$/.test(value) ? value : JSON.stringify(value) };
+  if (typeof value === 'string')
+    return { text: /^[\w.:/@-]+$/.test(value) ? value : oneLine(JSON.stringify(value)) };
   if (typeof value === 'object' && value !== null && 'stack' in value && typeof value.stack === 'string') {
     const { stack, ...rest } = value;
     return { text: oneLine(JSON.stringify(rest)), stack };
@@ -133,8 +135,8 @@ function plain(value: unknown, withStacks: boolean, depth: number): Json {
   if (value === null || typeof value === 'boolean') return value;
   if (typeof value === 'string') return shortened(value);
   if (typeof value === 'number') return Number.isFinite(value) ? value : String(value);
-  if (typeof value === 'function') return '(function)';
-  if (typeof value !== 'object') return shortened(String(value));
+  if (typeof value === 'bigint') return String(value);
+  if (typeof value !== 'object') return `(${typeof value})`;
   if (value instanceof Error) return plainError(value, withStacks);
   if (value instanceof Date) return Number.isNaN(value.getTime()) ? 'Invalid Date' : value.toISOString();
   if (value instanceof URL) return value.href;
@@ -201,12 +203,4 @@ function safely(make: () => Json): Json {
 
 function shortened(value: string): string {
   return value.length > textLengthMax ? `${value.slice(0, textLengthMax)}…` : value;
-}
-
-/** Control characters would break the line, or steer the terminal. */
-function oneLine(value: string): string {
-  return value.replace(
-    /[\p{Cc}\p{Zl}\p{Zp}]/gu,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
 }
