@@ -37,14 +37,14 @@ const chunkEntriesMax = 1_024;
 /** A chunk ends with the entry that brings it over this. */
 const chunkBytesMax = 1_048_576;
 /** Entries that the engine hands over in one step. */
-const stepEntriesMax = 64;
+const stepEntriesMax = 128;
 
 /**
  * Walks a range in chunks. Each is read by an engine iterator of its own, which lives no longer than the chunk: a slow
  * reader pins nothing but its snapshot, and going elsewhere is reading the next chunk from there.
  *
  * Memory: one chunk of at most 1,024 entries and 1 MiB. Where large entries follow small ones, the first chunk that
- * meets them may exceed that by 63 of them; the next steps are smaller.
+ * meets them may exceed that by 127 of them; the next ones won't.
  */
 export class ChunkCursor {
   readonly #source: EntrySource;

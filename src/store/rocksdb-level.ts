@@ -2,229 +2,340 @@ import {
   AbstractIterator,
   AbstractLevel,
   AbstractSnapshot,
+  type AbstractBatchOperation,
+  type AbstractBatchOptions,
+  type AbstractChainedBatch,
   type AbstractDatabaseOptions,
+  type AbstractDelOptions,
   type AbstractIteratorOptions,
+  type AbstractPutOptions,
 } from 'abstract-level';
-import { constants } from 'node:fs';
-import { access, mkdir } from 'node:fs/promises';
-import RocksDB, { type Entry } from 'rocksdb-native';
+import { access, constants, mkdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import RocksDB, { type WriteBatch } from 'rocksdb-native';
 import { KvsError } from '../core/errors.ts';
-import { WalSync } from './wal-sync.ts';
+import { ChunkCursor, type Entry } from './chunk-cursor.ts';
+import {
+  isEmptyRange,
+  successor,
+  toKeyRange,
+  wholeRange,
+  type KeyBounds,
+  type KeyRange,
+} from './key-range.ts';
+import { hasCode, syncFolder, WalSync } from './wal-sync.ts';
 
+/** The block cache is the engine's own: 32 MiB per database, which the binding has no option for. */
 export interface RocksdbLevelOptions<K, V> extends AbstractDatabaseOptions<K, V> {
   /**
-   * What the memtable may take before it is written out, bytes. More means fewer, larger tables and a longer replay
-   * of the log at the next start; two memtables may be in memory at a time. Default 32 MiB.
+   * What the memtable may take before it is written out as a table, bytes; default 32 MiB, at least 64 KiB. Raising it
+   * makes fewer and larger tables and costs memory, up to twice the value, and time at the next start, which replays
+   * as much of the log.
    */
-  readonly writeBufferBytes?: number;
-  /** Table files that may be open at one time; -1 (the default) for all of them. Fewer costs reads a reopening. */
-  readonly openFilesMax?: number;
-  /** Threads that flush and compact in the background. Default 2. More finish sooner and disturb more. */
-  readonly backgroundJobsMax?: number;
-  /** What is read from a table at a time, bytes. Larger: smaller indexes, slower single reads. Default 8 KiB. */
-  readonly blockBytes?: number;
+  readonly writeBufferBytes?: number | undefined;
+  /**
+   * Table files that are open at one time; default 1,000, which holds some 60 GB of data; -1: all of them. Raising it
+   * costs file descriptors, and memory for what is kept of each table; a lower one makes reads open files anew.
+   */
+  readonly openFilesMax?: number | undefined;
+  /** Flushes and compactions that run at one time; default 2. Raising it costs the foreground CPU and disk. */
+  readonly backgroundJobsMax?: number | undefined;
+  /**
+   * What is read from a table at a time, bytes; default 8 KiB. Raising it makes indexes smaller, and single reads that
+   * miss the cache slower.
+   */
+  readonly blockBytes?: number | undefined;
 }
 
 export interface RocksdbWriteOptions {
-  /** True: settle only when the write is on stable storage. Default false: when the operating system has it. */
-  readonly sync?: boolean;
+  /**
+   * True: the write settles when it is on stable storage, together with every write before it. False, the default:
+   * when the operating system has it, so that it survives the end of the process but not of the machine.
+   */
+  readonly sync?: boolean | undefined;
 }
 
 type Bytes = Uint8Array;
-interface SnapshotOption {
+
+interface ReadOptions {
   readonly snapshot?: RocksdbSnapshot | undefined;
 }
-interface RangeOptions extends SnapshotOption {
-  readonly gt?: Bytes;
-  readonly gte?: Bytes;
-  readonly lt?: Bytes;
-  readonly lte?: Bytes;
-  readonly reverse?: boolean;
-  readonly limit?: number;
+
+/** As abstract-level hands it over: bounds encoded, -1 for no limit. */
+interface RangeOptions extends KeyBounds, ReadOptions {
+  readonly reverse: boolean;
+  readonly limit: number;
 }
-type BatchOperation =
+
+type IteratorOptions<K, V> = RangeOptions & { readonly values: boolean } & AbstractIteratorOptions<K, V>;
+
+type Operation =
   | { readonly type: 'put'; readonly key: Bytes; readonly value: Bytes }
   | { readonly type: 'del'; readonly key: Bytes };
 
-/** A half-open range of keys; an undefined bound is open. */
-interface Range {
-  readonly gte: Bytes | undefined;
-  readonly lt: Bytes | undefined;
+/** What is added to abstract-level's signatures: the `sync` option. The methods themselves are inherited. */
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging
+export interface RocksdbLevel<K = string, V = string> {
+  put(key: K, value: V): Promise<void>;
+  put<TKey = K, TValue = V>(
+    key: TKey,
+    value: TValue,
+    options: AbstractPutOptions<TKey, TValue> & RocksdbWriteOptions,
+  ): Promise<void>;
+  del(key: K): Promise<void>;
+  del<TKey = K>(key: TKey, options: AbstractDelOptions<TKey> & RocksdbWriteOptions): Promise<void>;
+  batch(operations: AbstractBatchOperation<this, K, V>[]): Promise<void>;
+  batch<TKey = K, TValue = V>(
+    operations: AbstractBatchOperation<this, TKey, TValue>[],
+    options: AbstractBatchOptions<TKey, TValue> & RocksdbWriteOptions,
+  ): Promise<void>;
+  batch(): AbstractChainedBatch<this, K, V>;
 }
 
-/** Entries that the first chunk of an iterator takes; each later one takes up to `chunkGrowth` times more. */
-const firstChunkEntries = 8;
-const chunkGrowth = 8;
-const chunkEntriesMax = 1_024;
-/** What a chunk may hold, by the average size of the entries seen so far; a single larger entry still fits. */
-const chunkBytesMax = 1_048_576;
-
-/** An abstract-level database over RocksDB. */
-export class RocksdbLevel<K = string, V = string> extends AbstractLevel<Buffer | Uint8Array, K, V> {
+/**
+ * An abstract-level database over RocksDB.
+ *
+ * Bytes given to a call must not change before it settles. Bytes that come back are Buffers, with the encoding `view`
+ * too. Writes that are not awaited one after the other have no order among them.
+ *
+ * Beside abstract-level's own error codes there are:
+ * - LEVEL_LOCKED, cause of a failed open: this or another process has the folder open
+ * - KVS_STORE_UNUSABLE, cause of a failed open: the folder can't be made, written to or read as a database
+ * - LEVEL_CORRUPTION, LEVEL_IO_ERROR: a read met damaged data, or failed
+ * - KVS_STORAGE_FULL, KVS_STORAGE_FAILED: a write was refused; nothing of it was stored, unless the sync failed
+ */
+// oxlint-disable-next-line typescript/no-unsafe-declaration-merging
+export class RocksdbLevel<K = string, V = string> extends AbstractLevel<string | Buffer | Uint8Array, K, V> {
+  /** The folder that holds the database, absolute. */
   readonly location: string;
   readonly #options: RocksdbLevelOptions<K, V>;
-  #rocks: RocksDB | undefined;
-  #wal: WalSync | undefined;
+  #open: { readonly rocks: RocksDB; readonly wal: WalSync } | undefined;
+  /** Writes and clears under way; closing waits for them, as some take several steps. */
+  #writing = 0;
+  #onWritten: (() => void) | undefined;
 
-  /** @param location the folder that holds the database; it is made on opening when `createIfMissing` is not false */
+  /** @param location the folder that holds the database; opening makes it unless `createIfMissing` is false */
   constructor(location: string, options: RocksdbLevelOptions<K, V> = {}) {
     super(
       {
         encodings: { buffer: true, view: true },
         implicitSnapshots: true,
         explicitSnapshots: true,
+        has: true,
         permanence: true,
         seek: true,
         createIfMissing: true,
         errorIfExists: true,
-        additionalMethods: { approximateSize: true, compactRange: true, getProperty: true },
+        additionalMethods: { approximateSize: true, compactRange: true, flush: true, getProperty: true },
       },
       options,
     );
-    this.location = location;
+    this.location = resolve(location);
     this.#options = options;
   }
 
-  /** About how many bytes on disk the keys in `[start, end)` take. Keys are in the database's default encoding. */
+  /**
+   * About how many bytes the keys from `start` up to and without `end` take, in memory and on disk. Keys are in the
+   * default encoding.
+   */
   async approximateSize(start: K, end: K): Promise<number> {
-    return this.#opened().approximateSize(this.#encoded(start), this.#encoded(end));
+    const rocks = await this.#whenOpen();
+    return rocks.approximateSize(this.#encode(start), this.#encode(end), { includeMemtables: true });
   }
 
-  /** Rewrites the tables that hold keys in `[start, end]` without what was deleted or overwritten. */
+  /** Rewrites the tables that hold the keys from `start` to `end`, without what was deleted or replaced. */
   async compactRange(start: K, end: K): Promise<void> {
-    await this.#opened().compactRange(this.#encoded(start), this.#encoded(end));
+    const rocks = await this.#whenOpen();
+    await rocks.compactRange(this.#encode(start), this.#encode(end));
   }
 
-  /** A property of the engine, such as `rocksdb.estimate-num-keys`; empty when there is none of this name. */
-  async getProperty(name: string): Promise<string> {
-    return this.#opened().getProperty(name);
+  /** Writes the memtable out as a table; the log begins anew. */
+  async flush(): Promise<void> {
+    const rocks = await this.#whenOpen();
+    await rocks.flush();
+  }
+
+  /** A property of the engine, such as `rocksdb.estimate-num-keys`; null when it has none of this name. */
+  async getProperty(name: string): Promise<string | null> {
+    const rocks = await this.#whenOpen();
+    return rocks.getProperty(name);
   }
 
   async _open(options: { createIfMissing: boolean; errorIfExists: boolean }): Promise<void> {
     await prepareFolder(this.location, options);
     const rocks = new RocksDB(this.location, {
       createIfMissing: options.createIfMissing,
-      writeBufferSize: this.#options.writeBufferBytes ?? 32 * 1024 * 1024,
-      maxOpenFiles: this.#options.openFilesMax ?? -1,
       maxBackgroundJobs: this.#options.backgroundJobsMax ?? 2,
-      tableBlockSize: this.#options.blockBytes ?? 8192,
+      maxOpenFiles: this.#options.openFilesMax ?? 1_000,
+      tableBlockSize: this.#options.blockBytes ?? 8 * 1_024,
+      writeBufferSize: this.#options.writeBufferBytes ?? 32 * 1_024 * 1_024,
     });
     try {
       await rocks.ready();
     } catch (cause) {
       throw openError(this.location, cause);
     }
-    this.#rocks = rocks;
-    this.#wal = new WalSync(this.location, async () => (await rocks.currentWalFile()).number);
+    this.#open = { rocks, wal: new WalSync(this.location, () => currentWalNumber(rocks)) };
   }
 
   async _close(): Promise<void> {
-    await this.#wal?.close();
-    await this.#rocks?.close();
-    this.#wal = undefined;
-    this.#rocks = undefined;
+    if (this.#writing > 0) await new Promise<void>((resolve) => (this.#onWritten = resolve));
+    await this.#opened.wal.close();
+    await this.#opened.rocks.close();
+    this.#open = undefined;
   }
 
-  async _get(key: Bytes, options: SnapshotOption): Promise<Bytes | undefined> {
-    return (await this._getMany([key], options))[0];
+  async _get(key: Bytes, { snapshot }: ReadOptions): Promise<Bytes | undefined> {
+    const batch = this.#source(snapshot).read({ capacity: 1, autoDestroy: true });
+    const value = batch.get(key);
+    batch.tryFlush();
+    try {
+      return (await value) ?? undefined;
+    } catch (cause) {
+      throw readError(cause);
+    }
   }
 
-  async _getMany(keys: Bytes[], options: SnapshotOption): Promise<(Bytes | undefined)[]> {
-    if (keys.length === 0) return [];
-    const source = options.snapshot?.session ?? this.#opened();
-    const batch = source.read({ capacity: keys.length, autoDestroy: true });
+  async _getMany(keys: Bytes[], { snapshot }: ReadOptions): Promise<(Bytes | undefined)[]> {
+    const batch = this.#source(snapshot).read({ capacity: keys.length, autoDestroy: true });
     const reads = keys.map((key) => batch.get(key));
     batch.tryFlush();
-    return (await Promise.all(reads)).map((value) => value ?? undefined);
-  }
-
-  async _put(key: Bytes, value: Bytes, options: RocksdbWriteOptions): Promise<void> {
-    await this._batch([{ type: 'put', key, value }], options);
-  }
-
-  async _del(key: Bytes, options: RocksdbWriteOptions): Promise<void> {
-    await this._batch([{ type: 'del', key }], options);
-  }
-
-  async _batch(operations: readonly BatchOperation[], options: RocksdbWriteOptions): Promise<void> {
-    const batch = this.#opened().write({ capacity: operations.length, autoDestroy: true });
-    for (const operation of operations) {
-      if (operation.type === 'put') batch.tryPut(operation.key, operation.value);
-      else batch.tryDelete(operation.key);
+    try {
+      const values = await Promise.all(reads);
+      return values.map((value) => value ?? undefined);
+    } catch (cause) {
+      throw readError(cause);
     }
-    await this.#flush(batch, options);
   }
 
+  async _has(key: Bytes, options: ReadOptions): Promise<boolean> {
+    return (await this._get(key, options)) !== undefined;
+  }
+
+  async _hasMany(keys: Bytes[], options: ReadOptions): Promise<boolean[]> {
+    const values = await this._getMany(keys, options);
+    return values.map((value) => value !== undefined);
+  }
+
+  _put(key: Bytes, value: Bytes, options: RocksdbWriteOptions): Promise<void> {
+    return this.#write(1, options, (batch) => batch.tryPut(key, value));
+  }
+
+  _del(key: Bytes, options: RocksdbWriteOptions): Promise<void> {
+    return this.#write(1, options, (batch) => batch.tryDelete(key));
+  }
+
+  async _batch(operations: readonly Operation[], options: RocksdbWriteOptions): Promise<void> {
+    if (operations.length === 0) return;
+    await this.#write(operations.length, options, (batch) => {
+      for (const operation of operations) {
+        if (operation.type === 'put') batch.tryPut(operation.key, operation.value);
+        else batch.tryDelete(operation.key);
+      }
+    });
+  }
+
+  /** Reads no value, and no key either when all of the range goes. */
   async _clear(options: RangeOptions & RocksdbWriteOptions): Promise<void> {
-    const range = toRange(options);
-    if (range === undefined || options.limit === 0) return;
-    const isWhole = options.limit === undefined || options.limit < 0 || options.limit === Infinity;
-    if (!isWhole || options.snapshot !== undefined) {
-      await this.#clearKeys(range, options);
-      return;
-    }
-    const last = range.lt ?? (await this.#afterLastKey());
-    if (last === undefined || (range.gte !== undefined && Buffer.compare(range.gte, last) >= 0)) return;
-    const batch = this.#opened().write({ capacity: 1, autoDestroy: true });
-    batch.tryDeleteRange(range.gte ?? new Uint8Array(0), last);
-    await this.#flush(batch, options);
+    const range = toKeyRange(options);
+    if (isEmptyRange(range)) return;
+    await this.#hold(async () => {
+      if (options.snapshot === undefined && options.limit < 0) await this.#clearRange(range, options);
+      else await this.#clearKeys(range, options);
+    });
   }
 
   _iterator(options: IteratorOptions<K, V>): RocksdbIterator<K, V> {
-    return new RocksdbIterator(this, this.#opened(), options);
+    return new RocksdbIterator(this, this.#opened.rocks, options);
   }
 
   _snapshot(options: { owner: unknown }): AbstractSnapshot {
-    return new RocksdbSnapshot(this.#opened().snapshot(), options);
+    return new RocksdbSnapshot(this.#opened.rocks.snapshot(), options);
   }
 
-  #encoded(key: K): Bytes {
-    const encoded: unknown = this.keyEncoding().encode(key as never);
-    return typeof encoded === 'string' ? Buffer.from(encoded) : (encoded as Bytes);
+  get #opened(): { readonly rocks: RocksDB; readonly wal: WalSync } {
+    if (this.#open !== undefined) return this.#open;
+    throw levelError('LEVEL_DATABASE_NOT_OPEN', 'Database is not open');
   }
 
-  /** Deletes what a limited range, or the range of a snapshot, names: its keys are read, its values are not. */
-  async #clearKeys(range: Range, options: RangeOptions & RocksdbWriteOptions): Promise<void> {
-    const session = options.snapshot?.session ?? this.#opened().snapshot();
-    const cursor = new Cursor(session, range, options.reverse === true, false);
-    let left = options.limit === undefined || options.limit < 0 ? Infinity : options.limit;
+  async #whenOpen(): Promise<RocksDB> {
+    if (this.#open === undefined) await this.open({ passive: true });
+    return this.#opened.rocks;
+  }
+
+  #source(snapshot: RocksdbSnapshot | undefined): RocksDB {
+    return snapshot === undefined ? this.#opened.rocks : snapshot.session;
+  }
+
+  #encode(key: K): Bytes {
+    const encoded = this.keyEncoding().encode(key);
+    return typeof encoded === 'string' ? Buffer.from(encoded) : encoded;
+  }
+
+  /** Without `sync` a failed log makes no difference: such a write promises nothing that the log would have to keep. */
+  #write(
+    operations: number,
+    { sync }: RocksdbWriteOptions,
+    fill: (batch: WriteBatch) => void,
+  ): Promise<void> {
+    return this.#hold(async () => {
+      const { rocks, wal } = this.#opened;
+      if (sync === true && wal.failure !== undefined) throw wal.failure;
+      const batch = rocks.write({ capacity: operations, autoDestroy: true });
+      fill(batch);
+      try {
+        await batch.flush();
+      } catch (cause) {
+        throw writeError(this.location, cause);
+      }
+      if (sync === true) await wal.sync();
+    });
+  }
+
+  /** Keeps the database open until `work` is done. */
+  async #hold(work: () => Promise<void>): Promise<void> {
+    this.#writing++;
+    try {
+      await work();
+    } finally {
+      if (--this.#writing === 0) this.#onWritten?.();
+    }
+  }
+
+  async #clearRange({ start, end }: KeyRange, options: RocksdbWriteOptions): Promise<void> {
+    const endOrLast = end ?? (await this.#endOfKeys());
+    if (Buffer.compare(start, endOrLast) >= 0) return;
+    await this.#write(1, options, (batch) => batch.tryDeleteRange(start, endOrLast));
+  }
+
+  /** The least key above all that are there: the engine knows no open end of a range that it deletes. */
+  async #endOfKeys(): Promise<Bytes> {
+    const cursor = new ChunkCursor(this.#opened.rocks, wholeRange, { reverse: true, values: false });
+    const [last] = await cursor.next(1, 1);
+    return last === undefined ? wholeRange.start : successor(last[0]);
+  }
+
+  async #clearKeys(range: KeyRange, options: RangeOptions & RocksdbWriteOptions): Promise<void> {
+    const session = options.snapshot?.session ?? this.#opened.rocks.snapshot();
+    const cursor = new ChunkCursor(session, range, { reverse: options.reverse, values: false });
+    let left = options.limit < 0 ? Infinity : options.limit;
     try {
       while (left > 0) {
-        const entries = await cursor.next(left);
+        const entries = await cursor.next(left, left);
         if (entries.length === 0) return;
         left -= entries.length;
-        await this._batch(
-          entries.map(({ key }) => ({ type: 'del', key })),
-          options,
-        );
+        await this.#write(entries.length, options, (batch) => {
+          for (const [key] of entries) batch.tryDelete(key);
+        });
       }
     } finally {
       if (options.snapshot === undefined) await session.close();
     }
   }
-
-  async #afterLastKey(): Promise<Bytes | undefined> {
-    const cursor = new Cursor(this.#opened(), { gte: undefined, lt: undefined }, true, false);
-    const [last] = await cursor.next(1);
-    return last === undefined ? undefined : successor(last.key);
-  }
-
-  async #flush(batch: { flush(): Promise<void> }, options: RocksdbWriteOptions): Promise<void> {
-    try {
-      await batch.flush();
-    } catch (cause) {
-      throw writeError(cause);
-    }
-    if (options.sync === true) await this.#wal?.sync();
-  }
-
-  #opened(): RocksDB {
-    if (this.#rocks === undefined) throw new Error('The database is not open');
-    return this.#rocks;
-  }
 }
 
 class RocksdbSnapshot extends AbstractSnapshot {
+  /** Reads the database as it was. */
   readonly session: RocksDB;
 
   constructor(session: RocksDB, options: { owner: unknown }) {
@@ -233,49 +344,47 @@ class RocksdbSnapshot extends AbstractSnapshot {
     this.session = session;
   }
 
-  async _close(): Promise<void> {
-    await this.session.close();
+  _close(): Promise<void> {
+    return this.session.close();
   }
-}
-
-interface IteratorOptions<K, V> extends AbstractIteratorOptions<K, V> {
-  readonly keys: boolean;
-  readonly values: boolean;
-  readonly reverse: boolean;
 }
 
 class RocksdbIterator<K, V> extends AbstractIterator<RocksdbLevel<K, V>, K, V> {
-  readonly #session: RocksDB;
-  readonly #isOwnSession: boolean;
-  readonly #cursor: Cursor;
+  /** The snapshot that the iterator made for itself, when it was given none. */
+  readonly #own: RocksDB | undefined;
+  readonly #cursor: ChunkCursor;
   /** Entries that were read and not yet given out, from `#at` on. */
   #chunk: Entry[] = [];
   #at = 0;
+  /** Entries that may still be given out; a seek gives none back. */
+  #left: number;
 
-  constructor(level: RocksdbLevel<K, V>, rocks: RocksDB, options: IteratorOptions<K, V>) {
-    super(level, options);
-    const range = options as RangeOptions;
-    this.#isOwnSession = range.snapshot === undefined;
-    this.#session = range.snapshot?.session ?? rocks.snapshot();
-    this.#cursor = new Cursor(this.#session, toRange(range), options.reverse, options.values);
+  constructor(database: RocksdbLevel<K, V>, rocks: RocksDB, options: IteratorOptions<K, V>) {
+    super(database, options);
+    this.#own = options.snapshot === undefined ? rocks.snapshot() : undefined;
+    this.#left = this.limit;
+    this.#cursor = new ChunkCursor(
+      this.#own ?? options.snapshot?.session ?? rocks,
+      toKeyRange(options),
+      options,
+    );
   }
 
-  async _next(): Promise<[Bytes, Bytes] | undefined> {
-    const [entry] = await this.#take(1);
-    return entry === undefined ? undefined : toPair(entry);
+  async _next(): Promise<Entry | undefined> {
+    if (this.#at === this.#chunk.length) await this.#read(1);
+    const entry = this.#chunk[this.#at];
+    if (entry === undefined) return undefined;
+    this.#at++;
+    this.#left--;
+    return entry;
   }
 
-  async _nextv(size: number): Promise<[Bytes, Bytes][]> {
-    return (await this.#take(size)).map(toPair);
-  }
-
-  async _all(): Promise<[Bytes, Bytes][]> {
-    const pairs: [Bytes, Bytes][] = [];
-    for (;;) {
-      const entries = await this.#take(this.limit - this.count - pairs.length);
-      if (entries.length === 0) return pairs;
-      for (const entry of entries) pairs.push(toPair(entry));
-    }
+  async _nextv(size: number): Promise<Entry[]> {
+    if (this.#at === this.#chunk.length) await this.#read(size);
+    const entries = this.#chunk.slice(this.#at, this.#at + size);
+    this.#at += entries.length;
+    this.#left -= entries.length;
+    return entries;
   }
 
   _seek(target: Bytes): void {
@@ -286,173 +395,112 @@ class RocksdbIterator<K, V> extends AbstractIterator<RocksdbLevel<K, V>, K, V> {
 
   async _close(): Promise<void> {
     this.#chunk = [];
-    await this.#cursor.settled;
-    if (this.#isOwnSession) await this.#session.close();
+    await this.#own?.close();
   }
 
-  /** At least one entry unless the range is at its end, and at most `countMax`. */
-  async #take(countMax: number): Promise<Entry[]> {
-    if (countMax <= 0) return [];
-    if (this.#at === this.#chunk.length) {
-      this.#at = 0;
-      this.#chunk = await this.#cursor.next(this.limit - this.count);
+  async #read(countWanted: number): Promise<void> {
+    this.#at = 0;
+    this.#chunk = [];
+    if (this.#left === 0) return;
+    try {
+      this.#chunk = await this.#cursor.next(countWanted, this.#left);
+    } catch (cause) {
+      throw readError(cause);
     }
-    const entries = this.#chunk.slice(this.#at, this.#at + countMax);
-    this.#at += entries.length;
-    return entries;
   }
 }
 
-/**
- * Walks a range chunk by chunk, each with an iterator of the binding's own, so that memory is bounded by one chunk and
- * no iterator pins tables while the reader is slow. All chunks see the same snapshot.
- */
-class Cursor {
-  /** Settles when no chunk is being read. */
-  settled: Promise<unknown> = Promise.resolve();
-  readonly #session: RocksDB;
-  readonly #whole: Range | undefined;
-  readonly #isReverse: boolean;
-  readonly #withValues: boolean;
-  #rest: Range | undefined;
-  #chunkEntries = firstChunkEntries;
-
-  constructor(session: RocksDB, range: Range | undefined, isReverse: boolean, withValues: boolean) {
-    this.#session = session;
-    this.#whole = range;
-    this.#rest = range;
-    this.#isReverse = isReverse;
-    this.#withValues = withValues;
+async function currentWalNumber(rocks: RocksDB): Promise<number> {
+  try {
+    return (await rocks.currentWalFile()).number;
+  } catch (error) {
+    if (!hasCode(error, 'ENOENT')) throw error;
+    // The engine took the number, then looked for a file that was flushed and removed in between.
+    return (await rocks.currentWalFile()).number;
   }
-
-  /** The next entries, at most `countMax`; none at the end of the range. */
-  async next(countMax: number): Promise<Entry[]> {
-    if (this.#rest === undefined) return [];
-    const count = Math.min(this.#chunkEntries, countMax < 0 ? Infinity : countMax);
-    const reading = this.#read(this.#rest, count);
-    this.settled = reading.catch(() => undefined);
-    const entries = await reading;
-    const last = entries.at(-1);
-    if (last === undefined || entries.length < count) this.#rest = undefined;
-    else
-      this.#rest = this.#isReverse
-        ? { ...this.#rest, lt: last.key }
-        : { ...this.#rest, gte: successor(last.key) };
-    this.#grow(entries);
-    return entries;
-  }
-
-  /** Goes to a key, in the direction of the walk; outside of the range that is its end. */
-  seek(target: Bytes): void {
-    const range = this.#whole;
-    if (range === undefined) return;
-    const isBefore = range.gte !== undefined && Buffer.compare(target, range.gte) < 0;
-    const isAfter = range.lt !== undefined && Buffer.compare(target, range.lt) >= 0;
-    if (isBefore || isAfter) this.#rest = undefined;
-    else this.#rest = this.#isReverse ? { ...range, lt: successor(target) } : { ...range, gte: target };
-  }
-
-  #grow(entries: readonly Entry[]): void {
-    let bytes = 0;
-    for (const { key, value } of entries) bytes += key.length + (value?.length ?? 0);
-    const average = Math.max(1, bytes / Math.max(1, entries.length));
-    const fitting = Math.max(1, Math.floor(chunkBytesMax / average));
-    this.#chunkEntries = Math.min(this.#chunkEntries * chunkGrowth, chunkEntriesMax, fitting);
-  }
-
-  async #read({ gte, lt }: Range, count: number): Promise<Entry[]> {
-    const range = {
-      ...(gte === undefined ? {} : { gte }),
-      ...(lt === undefined ? {} : { lt }),
-      reverse: this.#isReverse,
-      limit: count,
-    };
-    const stream = this.#session.iterator(range, { capacity: count, values: this.#withValues });
-    const entries: Entry[] = [];
-    return new Promise((resolve, reject) => {
-      stream.on('data', (entry) => {
-        entries.push(entry);
-        if (entries.length === count) stream.destroy();
-      });
-      stream.on('error', reject);
-      stream.on('close', () => resolve(entries));
-    });
-  }
-}
-
-/** Undefined when the range is empty. The binding takes an empty bound for none, so edges at the empty key are ours. */
-function toRange(options: RangeOptions): Range | undefined {
-  const gte = options.gte ?? (options.gt === undefined ? undefined : successor(options.gt));
-  const lt = options.lte === undefined ? options.lt : successor(options.lte);
-  if (lt !== undefined && (lt.length === 0 || (gte !== undefined && Buffer.compare(gte, lt) >= 0)))
-    return undefined;
-  return { gte: gte?.length === 0 ? undefined : gte, lt };
-}
-
-/** The least key above `key`. */
-function successor(key: Bytes): Bytes {
-  const next = new Uint8Array(key.length + 1);
-  next.set(key);
-  return next;
-}
-
-const noBytes = Buffer.alloc(0);
-
-function toPair({ key, value }: Entry): [Bytes, Bytes] {
-  return [key, value ?? noBytes];
 }
 
 async function prepareFolder(
   location: string,
   { createIfMissing, errorIfExists }: { createIfMissing: boolean; errorIfExists: boolean },
 ): Promise<void> {
-  const exists = await access(`${location}/CURRENT`).then(
-    () => true,
-    () => false,
-  );
-  if (exists && errorIfExists) throw new Error(`The database ${location} already exists`);
-  if (!exists && !createIfMissing) throw new Error(`The database ${location} does not exist`);
   try {
-    if (!exists) await mkdir(location, { recursive: true });
+    const exists = await hasDatabase(location);
+    if (exists && errorIfExists) throw new Error('it already exists');
+    if (!exists && !createIfMissing) throw new Error('it does not exist');
+    if (!exists) await makeFolder(location);
     await access(location, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
-    throw new KvsError(
-      'KVS_STORE_UNUSABLE',
-      `The data folder ${location} can't be used: ${messageOf(cause)}`,
-      {
-        cause,
-      },
-    );
+    throw unusable(location, cause);
   }
 }
 
-/** An error with a code of the abstract-level family. */
+async function hasDatabase(location: string): Promise<boolean> {
+  try {
+    await access(join(location, 'CURRENT'));
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
+  }
+}
+
+/**
+ * Makes the folder and those above it, durably: a database that the power takes away with its folder has lost everything.
+ * Not by `mkdir` with `recursive`, which never ends where the file system has a parent but takes no child, as in /proc.
+ */
+async function makeFolder(folder: string): Promise<void> {
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return;
+    if (!hasCode(error, 'ENOENT')) throw error;
+    await makeFolder(dirname(folder));
+    await mkdir(folder);
+  }
+  await syncFolder(dirname(folder));
+}
+
 function openError(location: string, cause: unknown): Error {
   const text = messageOf(cause);
-  if (/lock/i.test(text)) {
-    const message = `The data folder ${location} is in use by another process`;
-    return Object.assign(new Error(message, { cause }), { code: 'LEVEL_LOCKED' });
+  const isOurs = text.startsWith('lock hold by current process');
+  if (isOurs || text.startsWith('While lock file')) {
+    const holder = isOurs ? 'this process' : 'another process';
+    return levelError('LEVEL_LOCKED', `The database in ${location} is already open in ${holder}`, cause);
   }
-  if (/corrupt/i.test(text)) {
-    const message = `The data folder ${location} is damaged: ${text}`;
-    return Object.assign(new Error(message, { cause }), { code: 'LEVEL_CORRUPTION' });
-  }
-  return new KvsError('KVS_STORE_UNUSABLE', `The data folder ${location} can't be opened: ${text}`, {
-    cause,
-  });
+  return unusable(location, cause);
 }
 
-function writeError(cause: unknown): KvsError {
-  const isFull = /no space left|quota exceeded/i.test(fullText(cause));
-  return isFull
-    ? new KvsError('KVS_STORAGE_FULL', 'No space is left on the disk', { cause })
-    : new KvsError('KVS_STORAGE_FAILED', 'The storage engine refused a write', { cause });
+function unusable(location: string, cause: unknown): KvsError {
+  const message = `The database in ${location} can't be opened: ${messageOf(cause)}`;
+  return new KvsError('KVS_STORE_UNUSABLE', message, { cause });
+}
+
+function readError(cause: unknown): Error {
+  return /checksum mismatch|corrupt/i.test(messageOf(cause))
+    ? levelError('LEVEL_CORRUPTION', 'The stored data is damaged', cause)
+    : levelError('LEVEL_IO_ERROR', 'The stored data could not be read', cause);
+}
+
+/** The binding wraps what the engine said in an error of its own. */
+function writeError(location: string, error: unknown): KvsError {
+  const cause: unknown = error instanceof Error && error.cause !== undefined ? error.cause : error;
+  return isFull(cause)
+    ? new KvsError('KVS_STORAGE_FULL', `No space is left for ${location}`, { cause })
+    : new KvsError('KVS_STORAGE_FAILED', `The storage engine refused a write: ${messageOf(cause)}`, {
+        cause,
+      });
+}
+
+function isFull(error: unknown): boolean {
+  return hasCode(error, 'ENOSPC') || /disk quota exceeded/i.test(messageOf(error));
+}
+
+/** An error with one of the codes that abstract-level databases share. */
+function levelError(code: string, message: string, cause?: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { code });
 }
 
 function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
-}
-
-function fullText(error: unknown): string {
-  return error instanceof Error ? `${error.message} ${fullText(error.cause)}` : '';
 }

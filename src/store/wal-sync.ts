@@ -104,7 +104,7 @@ export class WalSync {
       // Windows flushes only what is open for writing.
       return await open(join(this.#folder, `${String(number).padStart(6, '0')}.log`), 'r+');
     } catch (error) {
-      if (isMissing(error)) return undefined;
+      if (hasCode(error, 'ENOENT')) return undefined;
       throw error;
     }
   }
@@ -122,6 +122,7 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-export function isMissing(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && error.code === 'ENOENT';
+/** True for an error of the operating system with this code, such as `ENOENT`. */
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && 'code' in error && error.code === code;
 }
