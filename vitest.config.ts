@@ -1,11 +1,14 @@
 import { defineConfig } from 'vitest/config';
 
+// A file that gets the results as JSON, beside what is printed.
+const resultsFile = process.env['KVS_TEST_RESULTS'];
+
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
     testTimeout: 30_000,
     hookTimeout: 30_000,
-    reporters: ['default'],
+    reporters: resultsFile === undefined ? ['default'] : ['default', ['json', { outputFile: resultsFile }]],
     // Two cores: more workers than that only make the timing of real processes noisier.
     maxWorkers: 2,
   },
