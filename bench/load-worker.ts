@@ -34,7 +34,7 @@ const endsAt = startedAt + plan.seconds * 1000;
 await Promise.all(Array.from({ length: plan.connections }, runConnection));
 
 const seconds = (performance.now() - startedAt) / 1000;
-const sorted = Float64Array.from(latenciesMs).sort();
+const sorted = Float64Array.from(latenciesMs).toSorted();
 const result: LoadResult = {
   requestsPerSecond: sorted.length / seconds,
   p50Ms: sorted[Math.floor(sorted.length * 0.5)] ?? NaN,

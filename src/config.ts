@@ -61,11 +61,11 @@ export const configFields = {
   },
   advertise_address: {
     ...text(
-      (value) => value === '' || isAddress(value),
-      'host:port such as 192.168.1.10:8080, or an empty text',
+      (value) => value === '' || isAddress(value) || isIP(value) > 0 || isHostName(value),
+      'a host, host:port such as 192.168.1.10:8080, or an empty text',
     ),
     default: '',
-    meaning: 'host:port under which other nodes reach this one. Empty: bind_address and port.',
+    meaning: 'Host, or host:port, under which other nodes reach this one. Empty: bind_address and port.',
     cost: 'Nothing.',
   },
   data_dir: {

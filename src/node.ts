@@ -1,3 +1,4 @@
+import { isIPv6 } from 'node:net';
 import { createActor, fromPromise, toPromise } from 'xstate';
 import { makeCollect } from './actors/effects/collect.actor.ts';
 import { collectorMachine } from './actors/collector/collector.machine.ts';
@@ -212,7 +213,7 @@ function addressError(config: Config, cause: unknown): KvsError {
 function advertisedAddress(config: Config, port: number): string {
   const given = config.advertise_address;
   if (given === '') return `${hostInUrl(config.bind_address)}:${port}`;
-  return /:\d+$/.test(given) ? given : `${given}:${port}`;
+  return isIPv6(given) || !/:\d+$/.test(given) ? `${hostInUrl(given)}:${port}` : given;
 }
 
 function hostInUrl(host: string): string {

@@ -201,13 +201,13 @@ describe('An error in a file names file, line, key, expectation and value', () =
     ['node_id: "a\\u0007"', /^kvs\.yaml:1: node_id: expected/],
     ['data_dir: ""', `${a}:1: data_dir: expected the path of a folder, got ""`],
     ['bind_address: "127.0.0.1:80"', /^kvs\.yaml:1: bind_address: expected an IP address or a host name/],
-    ['advertise_address: "http://a:1"', /^kvs\.yaml:1: advertise_address: expected host:port/],
+    ['advertise_address: "http://a:1"', /^kvs\.yaml:1: advertise_address: expected a host/],
     [
       'seed_nodes:\n  - a:1\n  - b',
       `${a}:3: seed_nodes[1]: expected host:port such as 127.0.0.1:8081, got "b"`,
     ],
     ['seed_nodes: [a:1, a:0]', `${a}:1: seed_nodes[1]: expected host:port such as 127.0.0.1:8081, got "a:0"`],
-    ['seed_nodes: ["::1:80"]', /^kvs\.yaml:1: seed_nodes\[0\]: expected host:port/],
+    ['seed_nodes: ["::1:80"]', /^kvs\.yaml:1: seed_nodes\[0\]: expected a host/],
     ['seed_nodes: [1]', `${a}:1: seed_nodes[0]: expected host:port such as 127.0.0.1:8081, got 1`],
     [
       'seed_nodes: &all [*all]',

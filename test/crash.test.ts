@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { Agent, request } from 'node:http';
+import { Agent, request, type IncomingMessage } from 'node:http';
 import { afterEach, describe, expect, it } from 'vitest';
 import { NodeProcess, temporaryFolder } from './node-process.ts';
 
@@ -20,7 +20,7 @@ async function put(agent: Agent, url: string, key: string): Promise<number> {
     headers: { 'Content-Type': 'application/json', 'Content-Length': Buffer.byteLength(body) },
   });
   outgoing.end(body);
-  const [response] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage];
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
   response.resume();
   await once(response, 'end');
   return response.statusCode ?? 0;
@@ -29,7 +29,7 @@ async function put(agent: Agent, url: string, key: string): Promise<number> {
 async function get(agent: Agent, url: string, key: string): Promise<{ status: number; body: string }> {
   const outgoing = request(`${url}/kv/${key}`, { agent });
   outgoing.end();
-  const [response] = (await once(outgoing, 'response')) as [import('node:http').IncomingMessage];
+  const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
   let body = '';
   response.setEncoding('utf8').on('data', (chunk: string) => (body += chunk));
   await once(response, 'end');

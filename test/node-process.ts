@@ -13,6 +13,11 @@ export async function temporaryFolder(): Promise<{ path: string; remove(): Promi
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
 
+export interface NodeSettings {
+  readonly node_id?: string;
+  readonly [key: string]: unknown;
+}
+
 /** A node in a process of its own, from `dist/`. */
 export class NodeProcess {
   readonly child: ChildProcess;
@@ -28,8 +33,8 @@ export class NodeProcess {
   }
 
   /** Starts a node in `folder`, on a free port unless `settings` name one. */
-  static async spawn(folder: string, settings: Record<string, unknown> = {}): Promise<NodeProcess> {
-    const config = join(folder, `${String(settings['node_id'] ?? 'node')}.yaml`);
+  static async spawn(folder: string, settings: NodeSettings = {}): Promise<NodeProcess> {
+    const config = join(folder, `${settings.node_id ?? 'node'}.yaml`);
     const keys = {
       node_id: 'node',
       port: 0,
@@ -47,7 +52,7 @@ export class NodeProcess {
   /** Starts a node and waits until it listens; returns it with its URL. */
   static async start(
     folder: string,
-    settings: Record<string, unknown> = {},
+    settings: NodeSettings = {},
   ): Promise<{ node: NodeProcess; url: string }> {
     const node = await NodeProcess.spawn(folder, settings);
     const [url] = await node.outputMatching(/http:\/\/[\w.]+:\d+/);

@@ -112,7 +112,7 @@ export class Inspector implements ActorInspector {
       context: shownContext(snapshot),
       since: watched.since,
       restarts: watched.restarts,
-      ...(error === undefined ? {} : { error: error instanceof Error ? error.message : String(error) }),
+      ...(error === undefined ? {} : { error: errorMessage(error) }),
     };
   }
 }
@@ -134,6 +134,10 @@ class Ring<T> {
   items(): readonly T[] {
     return this.#items.slice(-this.#capacity);
   }
+}
+
+function errorMessage(error: unknown): string {
+  return error instanceof Error ? error.message : 'It failed without an error';
 }
 
 function isMachine(ref: AnyActorRef): boolean {

@@ -10,7 +10,7 @@ import { mountMembers } from './routes/members.ts';
 /** Every route of a node. Each failure becomes a problem; what is not ours to explain is logged and kept back. */
 export function createApp(deps: HttpDeps): KvsApp {
   const app: KvsApp = new Hono<KvsEnv>({
-    getPath: (request, options) => rawPath(request, (options as { env?: KvsEnv['Bindings'] } | undefined)?.env),
+    getPath: (request, options) => rawPath(request, options?.env),
   });
   mountKv(app, deps);
   mountHealth(app, deps);
@@ -20,7 +20,9 @@ export function createApp(deps: HttpDeps): KvsApp {
   app.onError((error, c) => {
     if (error instanceof KvsError) return problemResponse(error);
     deps.logger.error('A request failed unexpectedly', { method: c.req.method, error });
-    return problemResponse(new KvsError('KVS_INTERNAL', 'Something went wrong here; the log of the node says what'));
+    return problemResponse(
+      new KvsError('KVS_INTERNAL', 'Something went wrong here; the log of the node says what'),
+    );
   });
   return app;
 }

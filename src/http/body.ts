@@ -11,7 +11,7 @@ export async function readBody(c: KvsContext, bytesMax: number): Promise<Uint8Ar
   const declared = c.req.header('Content-Length');
   if (declared !== undefined && Number(declared) > bytesMax) throw tooLarge(bytesMax);
   const incoming = c.env?.incoming;
-  if (incoming !== undefined) return readIncoming(incoming as IncomingMessage, bytesMax);
+  if (incoming !== undefined) return readIncoming(incoming, bytesMax);
   const body = new Uint8Array(await c.req.arrayBuffer());
   if (body.length > bytesMax) throw tooLarge(bytesMax);
   return body;
@@ -31,7 +31,9 @@ async function readIncoming(incoming: IncomingMessage, bytesMax: number): Promis
       chunks.length = 0;
       reject(tooLarge(bytesMax));
     });
-    incoming.on('end', () => resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)));
+    incoming.on('end', () =>
+      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
+    );
     incoming.on('error', (cause) => reject(cutShort(cause)));
     incoming.on('close', () => reject(cutShort(undefined)));
   });

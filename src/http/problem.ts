@@ -1,4 +1,4 @@
-import { KvsError, type KvsErrorCode } from '../core/errors.ts';
+import type { KvsError, KvsErrorCode } from '../core/errors.ts';
 
 /** What each failure is over HTTP. Exhaustive: a new code without a row does not compile. */
 export const problems = {

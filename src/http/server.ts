@@ -42,7 +42,10 @@ export async function listen(app: KvsApp, options: ListenOptions): Promise<HttpS
       requestTimeout: options.requestTimeoutMs,
       headersTimeout: Math.min(options.headerTimeoutMs, options.requestTimeoutMs),
       keepAliveTimeout: options.keepAliveTimeoutMs,
-      connectionsCheckingInterval: Math.max(100, Math.min(options.headerTimeoutMs, options.requestTimeoutMs) / 4),
+      connectionsCheckingInterval: Math.max(
+        100,
+        Math.min(options.headerTimeoutMs, options.requestTimeoutMs) / 4,
+      ),
       maxHeaderSize: limits.headerBytesMax,
       noDelay: true,
     },
@@ -70,7 +73,9 @@ export async function listen(app: KvsApp, options: ListenOptions): Promise<HttpS
 }
 
 async function closeServer(server: Server, graceMs: number): Promise<void> {
-  server.prependListener('request', (_, outgoing: ServerResponse) => outgoing.setHeader('Connection', 'close'));
+  server.prependListener('request', (_, outgoing: ServerResponse) =>
+    outgoing.setHeader('Connection', 'close'),
+  );
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   const idleCheck = setInterval(() => server.closeIdleConnections(), idleCheckMs);
   const grace = setTimeout(() => server.closeAllConnections(), graceMs);

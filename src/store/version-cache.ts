@@ -20,7 +20,7 @@ export class VersionCache {
   constructor(bytesMax: number) {
     this.#entries = new LRUCache({
       maxSize: Math.max(bytesMax, 1),
-      maxEntrySize: Math.max(bytesMax / 8, 1),
+      maxEntrySize: Math.max(Math.floor(bytesMax / 8), 1),
       sizeCalculation: (entry, path) =>
         entryOverheadBytes + path.length + (entry === absent ? 0 : entry.data.byteLength),
     });

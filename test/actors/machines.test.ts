@@ -9,7 +9,7 @@ import { modeControllerMachine } from '../../src/actors/mode-controller/mode-con
 import type { ModeChanged } from '../../src/actors/mode-controller/mode-controller.events.ts';
 
 /** Runs a machine below a parent that keeps what it is told. */
-function below<const Input extends { readOnly: boolean; bootstrap: boolean }>(input: Input) {
+function below(input: { readOnly: boolean; bootstrap: boolean }) {
   const told: string[] = [];
   const parent = setup({
     types: { events: {} as ModeChanged },

@@ -3,7 +3,7 @@ import type { KeyPath } from '../../src/core/key-path.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { Version } from '../../src/core/version.ts';
 
-const hexDigits = fc.constantFrom(...'0123456789abcdef');
+const hexDigits = fc.constantFrom(...'0123456789abcdef'.split(''));
 
 export const uuids = fc
   .tuple(

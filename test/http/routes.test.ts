@@ -228,7 +228,7 @@ describe('/debug', () => {
       await answers[0]?.body?.cancel();
       const next = await open.app.request('/debug/events');
       expect(next.status).toBe(200);
-      await Promise.all([next, ...answers.slice(1)].map((answer) => answer.body?.cancel()));
+      await Promise.all([next, ...answers.slice(1)].map(async (answer) => answer.body?.cancel()));
       await open.close();
     });
 

@@ -21,13 +21,17 @@ const hours = fc.integer({ min: 0, max: 40 });
 const step = fc.oneof(
   {
     weight: 6,
-    arbitrary: fc.record({ kind: fc.constant('put'), key, ttlHours: fc.option(hours, { nil: undefined }) }),
+    arbitrary: fc.record({
+      kind: fc.constant('put' as const),
+      key,
+      ttlHours: fc.option(hours, { nil: undefined }),
+    }),
   },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('delete'), key }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('delete' as const), key }) },
   {
     weight: 6,
     arbitrary: fc.record({
-      kind: fc.constant('merge'),
+      kind: fc.constant('merge' as const),
       key,
       agoHours: fc.integer({ min: -1, max: 40 }),
       counter: fc.integer({ min: 0, max: 2 }),
@@ -37,9 +41,9 @@ const step = fc.oneof(
       ttlHours: fc.option(hours, { nil: undefined }),
     }),
   },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait'), hours }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('collect'), isAllClaimed: fc.boolean() }) },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen') }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('wait' as const), hours }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('collect' as const), isAllClaimed: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('reopen' as const) }) },
 );
 
 type Step = typeof step extends fc.Arbitrary<infer T> ? T : never;
@@ -78,7 +82,7 @@ class Run {
   async take(item: Step): Promise<void> {
     switch (item.kind) {
       case 'put': {
-        const { key: path, ttlHours } = item as { key: KeyPath; ttlHours: number | undefined };
+        const { key: path, ttlHours } = item;
         const expiresAt = ttlHours === undefined ? undefined : this.clock.ms + ttlHours * hourMs;
         const request = { kind: 'put', path, contentType: '', data: Buffer.from('x'), expiresAt } as const;
         const before = this.model.current.get(path);
@@ -92,7 +96,7 @@ class Run {
         return;
       }
       case 'delete': {
-        const { key: path } = item as { key: KeyPath };
+        const { key: path } = item;
         const before = this.model.current.get(path);
         const [result] = await this.store.write([{ kind: 'delete', path }]);
         const isAbsent = before === undefined || isAbsentAt(before, this.clock.ms);
@@ -101,37 +105,31 @@ class Run {
         return;
       }
       case 'merge': {
-        const given = item as Step & {
-          key: KeyPath;
-          agoHours: number;
-          uuid: number;
-          deleted: boolean;
-          ttlHours?: number;
-        };
-        const timestamp = this.clock.ms - given.agoHours * hourMs;
+        const timestamp = this.clock.ms - item.agoHours * hourMs;
         const version = foreign({
-          ...('counter' in given ? { counter: given.counter as number, votes: given.votes as number } : {}),
           timestamp,
-          uuid: testUuid(given.uuid),
-          deleted: given.deleted,
+          counter: item.counter,
+          votes: item.votes,
+          uuid: testUuid(item.uuid),
+          deleted: item.deleted,
           expiresAt:
-            given.ttlHours === undefined || given.deleted ? undefined : timestamp + given.ttlHours * hourMs,
+            item.ttlHours === undefined || item.deleted ? undefined : timestamp + item.ttlHours * hourMs,
         });
-        const [result] = await this.store.merge([{ path: given.key, version }]);
-        this.model.merge(given.key, version, result?.outcome === 'declined');
+        const [result] = await this.store.merge([{ path: item.key, version }]);
+        this.model.merge(item.key, version, result?.outcome === 'declined');
         if (result?.outcome === 'declined') {
           expect(isAbsentAt(version, this.clock.ms - 24 * hourMs) || version.deleted).toBe(true);
         }
         return;
       }
       case 'wait':
-        this.clock.ms += (item as { hours: number }).hours * hourMs;
+        this.clock.ms += item.hours * hourMs;
         return;
       case 'collect':
-        await this.store.collect((item as { isAllClaimed: boolean }).isAllClaimed ? this.store.sequence : 0);
+        await this.store.collect(item.isAllClaimed ? this.store.sequence : 0);
         await this.#dropCollected();
         return;
-      default:
+      case 'reopen':
         await this.store.close();
         await this.open();
     }
@@ -189,14 +187,14 @@ describe('after any sequence of writes, merges, collections, waits and restarts'
           const requests = steps.filter((item) => item.kind === 'put' || item.kind === 'delete');
           await Promise.all(
             requests.map((item) => {
-              const { key: path } = item as { key: KeyPath };
+              const { key: path } = item;
               return item.kind === 'put'
                 ? run.store.write([{ kind: 'put', path, contentType: '', data: Buffer.from('x') }])
                 : run.store.write([{ kind: 'delete', path }]);
             }),
           );
           for (const path of keys) {
-            const last = requests.findLast((item) => (item as { key: KeyPath }).key === path);
+            const last = requests.findLast((item) => item.key === path);
             const version = await run.store.get(path);
             expect(version !== undefined && !version.deleted).toBe(last?.kind === 'put');
             if (version !== undefined) run.model.current.set(path, version);

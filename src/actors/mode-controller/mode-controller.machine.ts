@@ -26,7 +26,10 @@ export const modeControllerMachine = setup({
     events: {} as ModeControllerEvent,
   },
   actions: {
-    announce: sendParent((_, params: { mode: Mode }): ModeChanged => ({ type: 'mode.changed', mode: params.mode })),
+    announce: sendParent((_, params: { mode: Mode }): ModeChanged => ({
+      type: 'mode.changed',
+      mode: params.mode,
+    })),
     noteStart: assign({ bootstrappedKeys: 0, isStalled: false }),
     noteProgress: assign({
       isStalled: false,

@@ -61,11 +61,15 @@ export const nodeMachine = setup({
   },
   actors: {
     openStore: fromPromise<StoreHandle>(async () => unprovided('openStore')),
-    listenHttp: fromPromise<HttpHandle, { store: StoreHandle | undefined }>(async () => unprovided('listenHttp')),
+    listenHttp: fromPromise<HttpHandle, { store: StoreHandle | undefined }>(async () =>
+      unprovided('listenHttp'),
+    ),
     closeHttp: fromPromise<void, { http: HttpHandle | undefined; graceMs: number }>(async ({ input }) =>
       input.http?.close(input.graceMs),
     ),
-    closeStore: fromPromise<void, { store: StoreHandle | undefined }>(async ({ input }) => input.store?.close()),
+    closeStore: fromPromise<void, { store: StoreHandle | undefined }>(async ({ input }) =>
+      input.store?.close(),
+    ),
   },
   actions: {
     keepStore: assign((_, params: { store: StoreHandle }) => ({ store: params.store })),
@@ -74,7 +78,9 @@ export const nodeMachine = setup({
     noteStoreFailure: assign({
       storeFailure: ({ event }) => (event.type === 'store.failed' ? event.message : undefined),
     }),
-    noteMode: assign({ mode: ({ context, event }) => (event.type === 'mode.changed' ? event.mode : context.mode) }),
+    noteMode: assign({
+      mode: ({ context, event }) => (event.type === 'mode.changed' ? event.mode : context.mode),
+    }),
     noteDigests: assign({ digestsReady: true }),
     startChildren: assign(({ context, spawn }) => {
       const specs = context.store === undefined ? [] : context.children(context.store);
@@ -103,7 +109,10 @@ export const nodeMachine = setup({
         refs: { ...context.refs, [spec.id]: spawnChild(spawn, spec) },
         supervised: { ...context.supervised, [spec.id]: { ...before, restarts: before.restarts + 1 } },
       }));
-      enqueue.raise({ type: 'restart.settled', id: spec.id }, { id: `settled-${spec.id}`, delay: quietTimeMs });
+      enqueue.raise(
+        { type: 'restart.settled', id: spec.id },
+        { id: `settled-${spec.id}`, delay: quietTimeMs },
+      );
     }),
     forgiveFailures: assign({
       supervised: ({ context, event }) => {
@@ -185,7 +194,10 @@ export const nodeMachine = setup({
           after: {
             openDeadline: {
               target: '#node.failed',
-              actions: { type: 'noteFailure', params: { error: new Error('The store did not open in time') } },
+              actions: {
+                type: 'noteFailure',
+                params: { error: new Error('The store did not open in time') },
+              },
             },
           },
         },
@@ -259,7 +271,10 @@ export const nodeMachine = setup({
           after: {
             storeDeadline: {
               target: '#node.stopped',
-              actions: { type: 'noteFailure', params: { error: new Error('The store did not close in time') } },
+              actions: {
+                type: 'noteFailure',
+                params: { error: new Error('The store did not close in time') },
+              },
             },
           },
         },

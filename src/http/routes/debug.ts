@@ -25,7 +25,10 @@ export function mountDebug(app: KvsApp, deps: HttpDeps): void {
   });
   app.get('/debug/events', (c) => {
     if (readers >= limits.debugReadersMax) {
-      throw new KvsError('KVS_OVERLOADED', `${limits.debugReadersMax} readers of /debug/events are there already`);
+      throw new KvsError(
+        'KVS_OVERLOADED',
+        `${limits.debugReadersMax} readers of /debug/events are there already`,
+      );
     }
     readers++;
     const stream = eventStream(deps, lastEventId(c), () => readers--);
@@ -33,7 +36,8 @@ export function mountDebug(app: KvsApp, deps: HttpDeps): void {
       headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' },
     });
   });
-  for (const path of ['/debug/actors', '/debug/actors/:id', '/debug/events']) app.all(path, allowOnly('GET', 'HEAD'));
+  for (const path of ['/debug/actors', '/debug/actors/:id', '/debug/events'])
+    app.all(path, allowOnly('GET', 'HEAD'));
 }
 
 /**
@@ -46,7 +50,10 @@ function assertAccess(c: KvsContext, access: HttpDeps['debugAccess']): void {
   const peer = c.env?.incoming?.socket.remoteAddress ?? '';
   const host = c.req.header('Host') ?? '';
   if (isLoopback(peer.replace(/^::ffff:/, '')) && isLoopback(host.replace(/:\d+$/, ''))) return;
-  throw new KvsError('KVS_FORBIDDEN', 'Debugging is open to clients on this machine only; see the key "debug"');
+  throw new KvsError(
+    'KVS_FORBIDDEN',
+    'Debugging is open to clients on this machine only; see the key "debug"',
+  );
 }
 
 function isLoopback(name: string): boolean {
@@ -65,7 +72,11 @@ function lastEventId(c: KvsContext): number | undefined {
  * One server-sent event per transition. A reader that falls too far behind loses events, and is told how many with
  * a `gap` event before the next one it gets.
  */
-function eventStream(deps: HttpDeps, after: number | undefined, onEnd: () => void): ReadableStream<Uint8Array> {
+function eventStream(
+  deps: HttpDeps,
+  after: number | undefined,
+  onEnd: () => void,
+): ReadableStream<Uint8Array> {
   const encoder = new TextEncoder();
   let dropped = 0;
   let end = (): void => undefined;

@@ -24,7 +24,8 @@ export function mountKv(app: KvsApp, deps: HttpDeps): void {
     const data = await readBody(c, deps.maxValueBytes);
     if (isJson) assertJson(data);
     const [result] = await deps.store.write([{ kind: 'put', path, contentType, data }]);
-    if (result?.outcome !== 'created' && result?.outcome !== 'replaced') throw new Error('A put has no version');
+    if (result?.outcome !== 'created' && result?.outcome !== 'replaced')
+      throw new Error('A put has no version');
     const { uuid, timestamp } = result.version;
     return new Response(`{"uuid":"${uuid}","timestamp":${timestamp}}`, {
       status: result.outcome === 'created' ? 201 : 200,
@@ -64,7 +65,8 @@ export function mountKv(app: KvsApp, deps: HttpDeps): void {
     if (!deps.status.isReady()) throw new KvsError('KVS_NOT_READY', 'The node is starting or stopping');
     const mode = deps.status.mode();
     if (mode === 'read-only') throw new KvsError('KVS_READ_ONLY', 'This node takes no writes from clients');
-    if (mode === 'syncing') throw new KvsError('KVS_SYNCING', 'This node takes no writes until it has its data');
+    if (mode === 'syncing')
+      throw new KvsError('KVS_SYNCING', 'This node takes no writes until it has its data');
   }
 }
 

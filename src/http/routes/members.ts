@@ -83,5 +83,8 @@ async function parseBody<T>(c: KvsContext, schema: z.ZodType<T>): Promise<T> {
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
   const field = issue?.path.join('.') ?? '';
-  throw new KvsError('KVS_BAD_REQUEST', `${field === '' ? 'The body' : field}: ${issue?.message ?? 'not as expected'}`);
+  throw new KvsError(
+    'KVS_BAD_REQUEST',
+    `${field === '' ? 'The body' : field}: ${issue?.message ?? 'not as expected'}`,
+  );
 }
