@@ -207,7 +207,7 @@ describe('An error in a file names file, line, key, expectation and value', () =
       `${a}:3: seed_nodes[1]: expected host:port such as 127.0.0.1:8081, got "b"`,
     ],
     ['seed_nodes: [a:1, a:0]', `${a}:1: seed_nodes[1]: expected host:port such as 127.0.0.1:8081, got "a:0"`],
-    ['seed_nodes: ["::1:80"]', /^kvs\.yaml:1: seed_nodes\[0\]: expected a host/],
+    ['seed_nodes: ["::1:80"]', /^kvs\.yaml:1: seed_nodes\[0\]: expected host:port/],
     ['seed_nodes: [1]', `${a}:1: seed_nodes[0]: expected host:port such as 127.0.0.1:8081, got 1`],
     [
       'seed_nodes: &all [*all]',

@@ -35,7 +35,9 @@ async function readIncoming(incoming: IncomingMessage, bytesMax: number): Promis
       resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
     );
     incoming.on('error', (cause) => reject(cutShort(cause)));
-    incoming.on('close', () => reject(cutShort(undefined)));
+    incoming.on('close', () => {
+      if (!incoming.complete) reject(cutShort(undefined));
+    });
   });
 }
 

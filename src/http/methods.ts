@@ -1,16 +1,18 @@
+import { METHODS } from 'node:http';
 import { KvsError } from '../core/errors.ts';
-import type { KvsContext } from './context.ts';
+import type { KvsApp, KvsContext } from './context.ts';
 import { problemResponse } from './problem.ts';
 
-/** Answers every other method of a route: what is allowed, and a 405 unless that is what was asked. */
-export function allowOnly(...methods: string[]): (c: KvsContext) => Response {
-  const allow = methods.join(', ');
-  return (c) => {
+/**
+ * Answers every method of a route but the allowed ones: OPTIONS with what is allowed, the others with 405. It stands
+ * beside the handlers, not behind them: with a single handler for a request Hono needs no chain.
+ */
+export function allowOnly(app: KvsApp, path: string, allowed: readonly string[]): void {
+  const allow = allowed.join(', ');
+  const others = METHODS.filter((method) => !allowed.includes(method));
+  app.on(others, path, (c: KvsContext) => {
     if (c.req.method === 'OPTIONS') return new Response(null, { status: 204, headers: { Allow: allow } });
-    const error = new KvsError(
-      'KVS_METHOD_NOT_ALLOWED',
-      `${c.req.method} is not allowed here; allowed: ${allow}`,
-    );
-    return problemResponse(error, { Allow: allow });
-  };
+    const detail = `${c.req.method} is not allowed here; allowed: ${allow}`;
+    return problemResponse(new KvsError('KVS_METHOD_NOT_ALLOWED', detail), { Allow: allow });
+  });
 }

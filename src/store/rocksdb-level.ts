@@ -5,6 +5,7 @@ import {
   type AbstractBatchOperation,
   type AbstractBatchOptions,
   type AbstractChainedBatch,
+  type AbstractClearOptions,
   type AbstractDatabaseOptions,
   type AbstractDelOptions,
   type AbstractIteratorOptions,
@@ -90,6 +91,8 @@ export interface RocksdbLevel<K = string, V = string> {
     options: AbstractBatchOptions<TKey, TValue> & RocksdbWriteOptions,
   ): Promise<void>;
   batch(): AbstractChainedBatch<this, K, V>;
+  clear(): Promise<void>;
+  clear<TKey = K>(options: AbstractClearOptions<TKey> & RocksdbWriteOptions): Promise<void>;
 }
 
 /**
@@ -155,8 +158,8 @@ export class RocksdbLevel<K = string, V = string> extends AbstractLevel<string |
     await rocks.flush();
   }
 
-  /** A property of the engine, such as `rocksdb.estimate-num-keys`; null when it has none of this name. */
-  async getProperty(name: string): Promise<string | null> {
+  /** A property of the engine, such as `rocksdb.estimate-num-keys`; undefined when it has none of this name. */
+  async getProperty(name: string): Promise<string | undefined> {
     const rocks = await this.#whenOpen();
     return rocks.getProperty(name);
   }
@@ -218,31 +221,31 @@ export class RocksdbLevel<K = string, V = string> extends AbstractLevel<string |
   }
 
   _put(key: Bytes, value: Bytes, options: RocksdbWriteOptions): Promise<void> {
-    return this.#write(1, options, (batch) => batch.tryPut(key, value));
+    return this.#change(options, () => this.#write(1, (batch) => batch.tryPut(key, value)));
   }
 
   _del(key: Bytes, options: RocksdbWriteOptions): Promise<void> {
-    return this.#write(1, options, (batch) => batch.tryDelete(key));
+    return this.#change(options, () => this.#write(1, (batch) => batch.tryDelete(key)));
   }
 
   async _batch(operations: readonly Operation[], options: RocksdbWriteOptions): Promise<void> {
     if (operations.length === 0) return;
-    await this.#write(operations.length, options, (batch) => {
-      for (const operation of operations) {
-        if (operation.type === 'put') batch.tryPut(operation.key, operation.value);
-        else batch.tryDelete(operation.key);
-      }
-    });
+    await this.#change(options, () =>
+      this.#write(operations.length, (batch) => {
+        for (const operation of operations) {
+          if (operation.type === 'put') batch.tryPut(operation.key, operation.value);
+          else batch.tryDelete(operation.key);
+        }
+      }),
+    );
   }
 
   /** Reads no value, and no key either when all of the range goes. */
   async _clear(options: RangeOptions & RocksdbWriteOptions): Promise<void> {
     const range = toKeyRange(options);
     if (isEmptyRange(range)) return;
-    await this.#hold(async () => {
-      if (options.snapshot === undefined && options.limit < 0) await this.#clearRange(range, options);
-      else await this.#clearKeys(range, options);
-    });
+    const isWhole = options.snapshot === undefined && options.limit < 0;
+    await this.#change(options, () => (isWhole ? this.#clearRange(range) : this.#clearKeys(range, options)));
   }
 
   _iterator(options: IteratorOptions<K, V>): RocksdbIterator<K, V> {
@@ -272,40 +275,36 @@ export class RocksdbLevel<K = string, V = string> extends AbstractLevel<string |
     return typeof encoded === 'string' ? Buffer.from(encoded) : encoded;
   }
 
-  /** Without `sync` a failed log makes no difference: such a write promises nothing that the log would have to keep. */
-  #write(
-    operations: number,
-    { sync }: RocksdbWriteOptions,
-    fill: (batch: WriteBatch) => void,
-  ): Promise<void> {
-    return this.#hold(async () => {
-      const { rocks, wal } = this.#opened;
-      if (sync === true && wal.failure !== undefined) throw wal.failure;
-      const batch = rocks.write({ capacity: operations, autoDestroy: true });
-      fill(batch);
-      try {
-        await batch.flush();
-      } catch (cause) {
-        throw writeError(this.location, cause);
-      }
-      if (sync === true) await wal.sync();
-    });
-  }
-
-  /** Keeps the database open until `work` is done. */
-  async #hold(work: () => Promise<void>): Promise<void> {
+  /**
+   * Keeps the database open until `work` is done, and with `sync` ends with a sync. After a failed one a change with
+   * `sync` is refused before anything is written; without, it never promised what the log can no longer keep.
+   */
+  async #change({ sync }: RocksdbWriteOptions, work: () => Promise<void>): Promise<void> {
+    const { wal } = this.#opened;
+    if (sync === true && wal.failure !== undefined) throw wal.failure;
     this.#writing++;
     try {
       await work();
+      if (sync === true) await wal.sync();
     } finally {
       if (--this.#writing === 0) this.#onWritten?.();
     }
   }
 
-  async #clearRange({ start, end }: KeyRange, options: RocksdbWriteOptions): Promise<void> {
+  async #write(operations: number, fill: (batch: WriteBatch) => void): Promise<void> {
+    const batch = this.#opened.rocks.write({ capacity: operations, autoDestroy: true });
+    fill(batch);
+    try {
+      await batch.flush();
+    } catch (cause) {
+      throw writeError(this.location, cause);
+    }
+  }
+
+  async #clearRange({ start, end }: KeyRange): Promise<void> {
     const endOrLast = end ?? (await this.#endOfKeys());
     if (Buffer.compare(start, endOrLast) >= 0) return;
-    await this.#write(1, options, (batch) => batch.tryDeleteRange(start, endOrLast));
+    await this.#write(1, (batch) => batch.tryDeleteRange(start, endOrLast));
   }
 
   /** The least key above all that are there: the engine knows no open end of a range that it deletes. */
@@ -315,7 +314,7 @@ export class RocksdbLevel<K = string, V = string> extends AbstractLevel<string |
     return last === undefined ? wholeRange.start : successor(last[0]);
   }
 
-  async #clearKeys(range: KeyRange, options: RangeOptions & RocksdbWriteOptions): Promise<void> {
+  async #clearKeys(range: KeyRange, options: RangeOptions): Promise<void> {
     const session = options.snapshot?.session ?? this.#opened.rocks.snapshot();
     const cursor = new ChunkCursor(session, range, { reverse: options.reverse, values: false });
     let left = options.limit < 0 ? Infinity : options.limit;
@@ -324,7 +323,7 @@ export class RocksdbLevel<K = string, V = string> extends AbstractLevel<string |
         const entries = await cursor.next(left, left);
         if (entries.length === 0) return;
         left -= entries.length;
-        await this.#write(entries.length, options, (batch) => {
+        await this.#write(entries.length, (batch) => {
           for (const [key] of entries) batch.tryDelete(key);
         });
       }

@@ -58,6 +58,6 @@ declare module 'rocksdb-native' {
       options: { includeMemtables: boolean },
     ): Promise<number>;
     currentWalFile(): Promise<{ number: number }>;
-    getProperty(name: string): Promise<string | null>;
+    getProperty(name: string): Promise<string | undefined>;
   }
 }

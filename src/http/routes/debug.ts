@@ -37,7 +37,7 @@ export function mountDebug(app: KvsApp, deps: HttpDeps): void {
     });
   });
   for (const path of ['/debug/actors', '/debug/actors/:id', '/debug/events'])
-    app.all(path, allowOnly('GET', 'HEAD'));
+    allowOnly(app, path, ['GET', 'HEAD']);
 }
 
 /**

@@ -16,5 +16,5 @@ export function mountHealth(app: KvsApp, { status, members }: HttpDeps): void {
   app.get('/health/ready', (c) =>
     status.isReady() ? c.json({ status: 'ok' }) : c.json({ status: 'unavailable' }, 503),
   );
-  for (const path of ['/health', '/health/live', '/health/ready']) app.all(path, allowOnly('GET', 'HEAD'));
+  for (const path of ['/health', '/health/live', '/health/ready']) allowOnly(app, path, ['GET', 'HEAD']);
 }

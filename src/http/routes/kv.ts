@@ -40,7 +40,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps): void {
     return new Response(null, { status: 204 });
   });
 
-  app.all('/kv/*', allowOnly('GET', 'HEAD', 'PUT', 'DELETE'));
+  allowOnly(app, '/kv/*', ['GET', 'HEAD', 'PUT', 'DELETE']);
 
   async function readFromDisk(path: KeyPath): Promise<Response> {
     return answer(await deps.store.get(path));
@@ -74,6 +74,10 @@ function pathOf(c: KvsContext): KeyPath {
   return parseEncodedPath(c.req.path.slice(prefixLength));
 }
 
+function textOf(data: Uint8Array): string {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString();
+}
+
 function notFound(): KvsError {
   return new KvsError('KVS_KEY_NOT_FOUND', 'There is no such key');
 }
@@ -96,7 +100,7 @@ function assertJson(data: Uint8Array): void {
   if (data.length === 0) throw new KvsError('KVS_BAD_BODY', 'The body is empty; JSON was expected');
   if (!isUtf8(data)) throw new KvsError('KVS_BAD_BODY', 'The body is not valid UTF-8');
   try {
-    JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString());
+    JSON.parse(textOf(data));
   } catch (cause) {
     throw new KvsError('KVS_BAD_BODY', 'The body is not valid JSON', { cause });
   }

@@ -23,7 +23,7 @@ const forgetBody = z.object({ id });
 export function mountMembers(app: KvsApp, { members, clock }: HttpDeps): void {
   for (const path of ['/members', '/members/']) {
     app.get(path, (c) => c.json(members.list().map(publicMember)));
-    app.all(path, allowOnly('GET', 'HEAD'));
+    allowOnly(app, path, ['GET', 'HEAD']);
   }
 
   app.post('/members/join', async (c) => {
@@ -58,7 +58,7 @@ export function mountMembers(app: KvsApp, { members, clock }: HttpDeps): void {
     return c.json({ forgotten: body.id });
   });
 
-  for (const path of ['/members/join', '/members/leave', '/members/forget']) app.all(path, allowOnly('POST'));
+  for (const path of ['/members/join', '/members/leave', '/members/forget']) allowOnly(app, path, ['POST']);
 }
 
 function publicMember(member: Member): Record<string, unknown> {
