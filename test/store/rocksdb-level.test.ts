@@ -281,6 +281,24 @@ describe('reading a RocksdbLevel', () => {
     expect(await level.get('key')).toBe('after');
   });
 
+  it('holds a snapshot for as long as an iterator, a clear or a snapshot needs one, and no longer', async () => {
+    const level = await openLevel();
+    await level.batch(['a', 'b', 'c'].map((key) => ({ type: 'put', key, value: '' })));
+    const held = () => level.getProperty('rocksdb.num-snapshots');
+    const iterator = level.iterator();
+    await iterator.next();
+    expect(await held()).toBe('1');
+    await iterator.close();
+    expect(await level.keys().all()).toEqual(['a', 'b', 'c']);
+    await level.clear({ limit: 1 });
+    await expect.poll(held).toBe('0');
+    const snapshot = level.snapshot();
+    expect(await level.keys({ snapshot }).all()).toEqual(['b', 'c']);
+    expect(await held()).toBe('1');
+    await snapshot.close();
+    await expect.poll(held).toBe('0');
+  });
+
   it('tells sizes and properties, also when asked before it is open', async () => {
     const level = new RocksdbLevel(join(folder, 'data'));
     opened.push(level);
