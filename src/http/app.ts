@@ -1,7 +1,7 @@
 import { Hono } from 'hono';
 import { KvsError } from '../core/errors.ts';
+import { problemAnswer, send } from './answer.ts';
 import { rawPath, type HttpDeps, type KvsApp, type KvsEnv } from './context.ts';
-import { problemResponse } from './problem.ts';
 import { mountDebug } from './routes/debug.ts';
 import { mountHealth } from './routes/health.ts';
 import { mountKv } from './routes/kv.ts';
@@ -16,13 +16,12 @@ export function createApp(deps: HttpDeps): KvsApp {
   mountHealth(app, deps);
   mountMembers(app, deps);
   mountDebug(app, deps);
-  app.notFound(() => problemResponse(new KvsError('KVS_ROUTE_NOT_FOUND', 'There is no such route')));
+  app.notFound((c) => send(c, problemAnswer(new KvsError('KVS_ROUTE_NOT_FOUND', 'There is no such route'))));
   app.onError((error, c) => {
-    if (error instanceof KvsError) return problemResponse(error);
+    if (error instanceof KvsError) return send(c, problemAnswer(error));
     deps.logger.error('A request failed unexpectedly', { method: c.req.method, error });
-    return problemResponse(
-      new KvsError('KVS_INTERNAL', 'Something went wrong here; the log of the node says what'),
-    );
+    const detail = 'Something went wrong here; the log of the node says what';
+    return send(c, problemAnswer(new KvsError('KVS_INTERNAL', detail)));
   });
   return app;
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { KvsError } from '../core/errors.ts';
-import type { KvsContext } from './context.ts';
+import { header, type KvsContext } from './context.ts';
 
 /**
  * The whole body of a request.
@@ -8,7 +8,7 @@ import type { KvsContext } from './context.ts';
  * @throws KvsError KVS_VALUE_TOO_LARGE beyond `bytesMax`, KVS_BAD_BODY when it ends too early
  */
 export async function readBody(c: KvsContext, bytesMax: number): Promise<Uint8Array> {
-  const declared = c.req.header('Content-Length');
+  const declared = header(c, 'content-length');
   if (declared !== undefined && Number(declared) > bytesMax) throw tooLarge(bytesMax);
   const incoming = c.env?.incoming;
   if (incoming !== undefined) return readIncoming(incoming, bytesMax);

@@ -36,3 +36,11 @@ export function rawPath(request: Request, env: Partial<HttpBindings> | undefined
   const end = target.indexOf('?');
   return target.slice(start, end < 0 ? undefined : end);
 }
+
+/** A header of a request; `name` in lower case. */
+export function header(c: KvsContext, name: string): string | undefined {
+  const incoming = c.env?.incoming;
+  if (incoming === undefined) return c.req.header(name);
+  const value = incoming.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}

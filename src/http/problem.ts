@@ -1,4 +1,4 @@
-import type { KvsError, KvsErrorCode } from '../core/errors.ts';
+import type { KvsErrorCode } from '../core/errors.ts';
 
 /** What each failure is over HTTP. Exhaustive: a new code without a row does not compile. */
 export const problems = {
@@ -35,13 +35,4 @@ export const retryAfterSeconds = 1;
 export function problemBody(code: KvsErrorCode, detail: string): string {
   const [status, title] = problems[code];
   return `${JSON.stringify({ type: 'about:blank', title, status, detail, code })}\n`;
-}
-
-export function problemResponse(error: KvsError, headers: Record<string, string> = {}): Response {
-  const [status] = problems[error.code];
-  const retry: Record<string, string> = status === 503 ? { 'Retry-After': String(retryAfterSeconds) } : {};
-  return new Response(problemBody(error.code, error.message), {
-    status,
-    headers: { 'Content-Type': 'application/problem+json', ...retry, ...headers },
-  });
 }

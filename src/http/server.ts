@@ -36,7 +36,7 @@ const idleCheckMs = 20;
 
 /** Serves the routes; rejects with the error of `listen(2)` when the address can't be had. */
 export async function listen(app: KvsApp, options: ListenOptions): Promise<HttpServer> {
-  const listener = getRequestListener(app.fetch);
+  const listener = makeListener(app);
   const server = createServer(
     {
       requestTimeout: options.requestTimeoutMs,
@@ -49,7 +49,7 @@ export async function listen(app: KvsApp, options: ListenOptions): Promise<HttpS
       maxHeaderSize: limits.headerBytesMax,
       noDelay: true,
     },
-    (incoming, outgoing) => void listener(incoming, outgoing),
+    listener,
   );
   server.maxConnections = options.connectionsMax;
   server.maxHeadersCount = limits.headersMax;
@@ -57,7 +57,7 @@ export async function listen(app: KvsApp, options: ListenOptions): Promise<HttpS
   server.on('checkContinue', (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const isTooLarge = Number(incoming.headers['content-length']) > options.maxValueBytes;
     if (!isTooLarge) outgoing.writeContinue();
-    void listener(incoming, outgoing);
+    listener(incoming, outgoing);
   });
   server.on('clientError', answerBrokenRequest);
 
@@ -70,6 +70,23 @@ export async function listen(app: KvsApp, options: ListenOptions): Promise<HttpS
   });
   const { address, port } = server.address() as AddressInfo;
   return { host: address, port, close: (graceMs) => closeServer(server, graceMs) };
+}
+
+/**
+ * Requests for values go to Hono without a `Request` of the Web: their handlers use Node's own objects, and making the
+ * other costs more than everything else on the way. Whatever else is asked takes the adapter.
+ */
+function makeListener(app: KvsApp): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
+  const adapter = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  return (incoming, outgoing) => {
+    const { url, method } = incoming;
+    if (url?.startsWith('/kv') === true) {
+      // Hono itself reads nothing of a request but these two.
+      void app.fetch({ url, method } as Request, { incoming, outgoing });
+    } else {
+      void adapter(incoming, outgoing);
+    }
+  };
 }
 
 async function closeServer(server: Server, graceMs: number): Promise<void> {

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { KvsError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { ActorTransition } from '../../core/ports.ts';
-import type { HttpDeps, KvsApp, KvsContext } from '../context.ts';
+import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { allowOnly } from '../methods.ts';
 
 /** Between two comments that keep a quiet stream alive, ms. */
@@ -48,7 +48,7 @@ function assertAccess(c: KvsContext, access: HttpDeps['debugAccess']): void {
   if (access === 'on') return;
   if (access === 'off') throw new KvsError('KVS_ROUTE_NOT_FOUND', 'Debugging is switched off on this node');
   const peer = c.env?.incoming?.socket.remoteAddress ?? '';
-  const host = c.req.header('Host') ?? '';
+  const host = header(c, 'host') ?? '';
   if (isLoopback(peer.replace(/^::ffff:/, '')) && isLoopback(host.replace(/:\d+$/, ''))) return;
   throw new KvsError(
     'KVS_FORBIDDEN',
@@ -62,7 +62,7 @@ function isLoopback(name: string): boolean {
 
 /** Undefined: from now on. */
 function lastEventId(c: KvsContext): number | undefined {
-  const text = c.req.header('Last-Event-ID');
+  const text = header(c, 'last-event-id');
   if (text === undefined) return undefined;
   if (!/^\d{1,15}$/.test(text)) throw new KvsError('KVS_BAD_REQUEST', 'Last-Event-ID must be a number');
   return Number(text);

@@ -4,7 +4,8 @@ import { parseEncodedPath, type KeyPath } from '../../core/key-path.ts';
 import { limits } from '../../core/limits.ts';
 import { isAbsentAt, type Version } from '../../core/version.ts';
 import { readBody } from '../body.ts';
-import type { HttpDeps, KvsApp, KvsContext } from '../context.ts';
+import { send } from '../answer.ts';
+import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { allowOnly } from '../methods.ts';
 
 const prefixLength = '/kv/'.length;
@@ -14,7 +15,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps): void {
   app.get('/kv/*', (c) => {
     const path = pathOf(c);
     const known = deps.store.peek(path);
-    return known === undefined ? readFromDisk(path) : answer(known);
+    return known === undefined ? readFromDisk(c, path) : answer(c, known);
   });
 
   app.put('/kv/*', async (c) => {
@@ -27,9 +28,10 @@ export function mountKv(app: KvsApp, deps: HttpDeps): void {
     if (result?.outcome !== 'created' && result?.outcome !== 'replaced')
       throw new Error('A put has no version');
     const { uuid, timestamp } = result.version;
-    return new Response(`{"uuid":"${uuid}","timestamp":${timestamp}}`, {
+    return send(c, {
       status: result.outcome === 'created' ? 201 : 200,
       headers: { 'Content-Type': 'application/json', ETag: `"${uuid}"` },
+      body: `{"uuid":"${uuid}","timestamp":${timestamp}}`,
     });
   });
 
@@ -37,27 +39,27 @@ export function mountKv(app: KvsApp, deps: HttpDeps): void {
     assertWritable();
     const [result] = await deps.store.write([{ kind: 'delete', path: pathOf(c) }]);
     if (result?.outcome === 'absent') throw notFound();
-    return new Response(null, { status: 204 });
+    return send(c, { status: 204, headers: {}, body: null });
   });
 
   allowOnly(app, '/kv/*', ['GET', 'HEAD', 'PUT', 'DELETE']);
 
-  async function readFromDisk(path: KeyPath): Promise<Response> {
-    return answer(await deps.store.get(path));
+  async function readFromDisk(c: KvsContext, path: KeyPath): Promise<Response> {
+    return answer(c, await deps.store.get(path));
   }
 
-  function answer(version: Version | null | undefined): Response {
+  function answer(c: KvsContext, version: Version | null | undefined): Response {
     if (version === null || version === undefined || isAbsentAt(version, deps.clock.now())) throw notFound();
-    return new Response(version.data as Uint8Array<ArrayBuffer>, {
+    return send(c, {
       status: 200,
       headers: {
         'Content-Type': version.contentType,
-        'Content-Length': String(version.data.length),
         ETag: `"${version.uuid}"`,
         'Last-Modified': new Date(version.timestamp).toUTCString(),
         'KVS-Timestamp': String(version.timestamp),
         'X-Content-Type-Options': 'nosniff',
       },
+      body: version.data,
     });
   }
 
@@ -87,7 +89,7 @@ const formType = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
 
 /** A missing type, and the one that curl sends for `-d` by itself, mean JSON. */
 function contentTypeOf(c: KvsContext): { contentType: string; isJson: boolean } {
-  const sent = c.req.header('Content-Type')?.trim() ?? '';
+  const sent = header(c, 'content-type')?.trim() ?? '';
   if (Buffer.byteLength(sent) > limits.contentTypeBytesMax) {
     throw new KvsError('KVS_BAD_REQUEST', `Content-Type is longer than ${limits.contentTypeBytesMax} bytes`);
   }

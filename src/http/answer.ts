@@ -1,0 +1,38 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import type { KvsError } from '../core/errors.ts';
+import type { KvsContext } from './context.ts';
+import { problemBody, problems, retryAfterSeconds } from './problem.ts';
+
+/** What a route answers, however it is sent. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array | null;
+}
+
+/**
+ * Sends an answer: on a socket straight through Node's own response, in one write and without a Web stream; through
+ * `app.request()` as a `Response`.
+ */
+export function send(c: KvsContext, { status, headers, body }: Answer): Response {
+  const all = body === null ? headers : { ...headers, 'Content-Length': String(Buffer.byteLength(body)) };
+  const outgoing = c.env?.outgoing;
+  if (outgoing === undefined) {
+    return new Response(body as string | Uint8Array<ArrayBuffer> | null, { status, headers: all });
+  }
+  outgoing.writeHead(status, all);
+  if (body === null) outgoing.end();
+  else outgoing.end(body);
+  return RESPONSE_ALREADY_SENT;
+}
+
+/** A failure, as a problem document. */
+export function problemAnswer(error: KvsError, headers: Record<string, string> = {}): Answer {
+  const [status] = problems[error.code];
+  const retry: Record<string, string> = status === 503 ? { 'Retry-After': String(retryAfterSeconds) } : {};
+  return {
+    status,
+    headers: { 'Content-Type': 'application/problem+json', ...retry, ...headers },
+    body: problemBody(error.code, error.message),
+  };
+}
