@@ -32,7 +32,13 @@ let sent = 0;
 const startedAt = performance.now();
 const endsAt = startedAt + plan.seconds * 1000;
 
+// A generator that sleeps must be woken by each answer, and the server pays for that with its own time, the more the
+// quicker it is. This one polls.
+let isDone = false;
+const poll = () => void (isDone || setImmediate(poll));
+poll();
 await Promise.all(Array.from({ length: plan.connections }, runConnection));
+isDone = true;
 
 const seconds = (performance.now() - startedAt) / 1000;
 const sorted = Float64Array.from(latenciesMs).toSorted();

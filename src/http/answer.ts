@@ -6,6 +6,7 @@ import { problemBody, problems, retryAfterSeconds } from './problem.ts';
 /** What a route answers, however it is sent. */
 export interface Answer {
   readonly status: number;
+  /** With `Content-Length` when there is a body: without it the body would go out in chunks. */
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Uint8Array | null;
 }
@@ -15,12 +16,11 @@ export interface Answer {
  * `app.request()` as a `Response`.
  */
 export function send(c: KvsContext, { status, headers, body }: Answer): Response {
-  const all = body === null ? headers : { ...headers, 'Content-Length': String(Buffer.byteLength(body)) };
   const outgoing = c.env?.outgoing;
   if (outgoing === undefined) {
-    return new Response(body as string | Uint8Array<ArrayBuffer> | null, { status, headers: all });
+    return new Response(body as string | Uint8Array<ArrayBuffer> | null, { status, headers });
   }
-  outgoing.writeHead(status, all);
+  outgoing.writeHead(status, headers);
   if (body === null) outgoing.end();
   else outgoing.end(body);
   return RESPONSE_ALREADY_SENT;
@@ -30,9 +30,15 @@ export function send(c: KvsContext, { status, headers, body }: Answer): Response
 export function problemAnswer(error: KvsError, headers: Record<string, string> = {}): Answer {
   const [status] = problems[error.code];
   const retry: Record<string, string> = status === 503 ? { 'Retry-After': String(retryAfterSeconds) } : {};
+  const body = problemBody(error.code, error.message);
   return {
     status,
-    headers: { 'Content-Type': 'application/problem+json', ...retry, ...headers },
-    body: problemBody(error.code, error.message),
+    headers: {
+      'Content-Type': 'application/problem+json',
+      'Content-Length': String(Buffer.byteLength(body)),
+      ...retry,
+      ...headers,
+    },
+    body,
   };
 }

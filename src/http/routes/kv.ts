@@ -28,10 +28,15 @@ export function mountKv(app: KvsApp, deps: HttpDeps): void {
     if (result?.outcome !== 'created' && result?.outcome !== 'replaced')
       throw new Error('A put has no version');
     const { uuid, timestamp } = result.version;
+    const body = `{"uuid":"${uuid}","timestamp":${timestamp}}`;
     return send(c, {
       status: result.outcome === 'created' ? 201 : 200,
-      headers: { 'Content-Type': 'application/json', ETag: `"${uuid}"` },
-      body: `{"uuid":"${uuid}","timestamp":${timestamp}}`,
+      headers: {
+        'Content-Type': 'application/json',
+        'Content-Length': String(body.length),
+        ETag: `"${uuid}"`,
+      },
+      body,
     });
   });
 
@@ -50,17 +55,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps): void {
 
   function answer(c: KvsContext, version: Version | null | undefined): Response {
     if (version === null || version === undefined || isAbsentAt(version, deps.clock.now())) throw notFound();
-    return send(c, {
-      status: 200,
-      headers: {
-        'Content-Type': version.contentType,
-        ETag: `"${version.uuid}"`,
-        'Last-Modified': new Date(version.timestamp).toUTCString(),
-        'KVS-Timestamp': String(version.timestamp),
-        'X-Content-Type-Options': 'nosniff',
-      },
-      body: version.data,
-    });
+    return send(c, { status: 200, headers: headersOf(version), body: version.data });
   }
 
   function assertWritable(): void {
@@ -78,6 +73,24 @@ function pathOf(c: KvsContext): KeyPath {
 
 function textOf(data: Uint8Array): string {
   return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString();
+}
+
+/** A version never changes, and neither do its headers: what is read again and again needs them made only once. */
+const headersOfVersions = new WeakMap<Version, Readonly<Record<string, string>>>();
+
+function headersOf(version: Version): Readonly<Record<string, string>> {
+  const known = headersOfVersions.get(version);
+  if (known !== undefined) return known;
+  const headers = {
+    'Content-Type': version.contentType,
+    'Content-Length': String(version.data.length),
+    ETag: `"${version.uuid}"`,
+    'Last-Modified': new Date(version.timestamp).toUTCString(),
+    'KVS-Timestamp': String(version.timestamp),
+    'X-Content-Type-Options': 'nosniff',
+  };
+  headersOfVersions.set(version, headers);
+  return headers;
 }
 
 function notFound(): KvsError {
