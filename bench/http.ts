@@ -27,7 +27,8 @@ export async function benchHttp(): Promise<void> {
 }
 
 async function compare(title: string, method: LoadPlan['method'], node: Server, bare: Server): Promise<void> {
-  const plan = { ...shape, method, path: '/kv/bench/k{n}' };
+  // A durable write needs the second core for the disk.
+  const plan = { ...shape, method, path: '/kv/bench/k{n}', polls: method === 'GET' };
   await runLoad({ ...plan, port: node.port, seconds: 2 });
   await runLoad({ ...plan, port: bare.port, seconds: 2 });
   const results: { node: LoadResult[]; bare: LoadResult[] } = { node: [], bare: [] };

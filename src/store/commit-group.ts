@@ -162,7 +162,7 @@ export class CommitGroup {
     if (current === null || current.retired || !isMortal(current) || diedAtMs(current) >= diedBeforeMs) {
       return { result: { outcome: 'kept' }, next: current };
     }
-    this.#unindex(path, current);
+    this.#unindex(path, current, false);
     this.#put(mainKey(path), encodeRecord(current, current.sequence, true, encodeIdentity(current)));
     this.#put(retiredKey(current, path), noData);
     const next = { ...current, retired: true, data: noData };
@@ -185,8 +185,8 @@ export class CommitGroup {
   }
 
   #replace(path: KeyPath, version: StoredVersion, current: StoredVersion | null, local: boolean): void {
-    if (current !== null) this.#unindex(path, current);
-    hashPath(path, this.#pathLanes);
+    if (current === null) hashPath(path, this.#pathLanes);
+    else this.#unindex(path, current, true);
     const identity = encodeIdentity(version);
     this.#put(mainKey(path), encodeRecord(version, this.sequence, false, identity));
     this.#put(timeKey(version, path), noData);
@@ -197,15 +197,18 @@ export class CommitGroup {
     this.settled.delete(path);
   }
 
-  /** Takes a version out of every index but the main one. */
-  #unindex(path: KeyPath, version: StoredVersion): void {
+  /**
+   * Takes a version out of every index but the main one, and leaves the lanes of its path behind. The entry of the
+   * hash index stays when the next version overwrites it.
+   */
+  #unindex(path: KeyPath, version: StoredVersion, isOverwritten: boolean): void {
+    hashPath(path, this.#pathLanes);
     if (version.retired) {
       this.#del(retiredKey(version, path));
       return;
     }
-    hashPath(path, this.#pathLanes);
     this.#del(timeKey(version, path));
-    this.#del(hashKey(this.#pathLanes, path));
+    if (!isOverwritten) this.#del(hashKey(this.#pathLanes, path));
     if (isMortal(version)) this.#del(graveKey(version, path));
     this.#addDelta(encodeIdentity(version), false);
   }
