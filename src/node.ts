@@ -14,7 +14,7 @@ import { listen } from './http/server.ts';
 import { MemberTable } from './members.ts';
 import type { Level } from './store/level.ts';
 import { RocksdbLevel } from './store/rocksdb-level.ts';
-import { openVersionStore, type OpenVersionStore } from './store/version-store.ts';
+import { openVersionStore, type OpenVersionStore, type VersionStoreOptions } from './store/version-store.ts';
 import { bootId, systemClock, systemRandom } from './system.ts';
 
 const hourMs = 3_600_000;
@@ -38,8 +38,9 @@ export async function startNode(config: Config, { logger }: { logger: Logger }):
   const closing = new AbortController();
 
   const openStore = async (): Promise<OpenVersionStore> => {
-    const store = await openStoreOf(config, logger, (error) => {
-      root.send({ type: 'store.failed', message: error.message });
+    const store = await openStoreOf(config, logger, {
+      onFailure: (error) => root.send({ type: 'store.failed', message: error.message }),
+      onRecovery: () => root.send({ type: 'store.recovered' }),
     });
     const onSummed = () => root.send({ type: 'digests.summed' });
     store.whenDigestsReady().then(onSummed, () => undefined);
@@ -161,7 +162,7 @@ export async function startNode(config: Config, { logger }: { logger: Logger }):
 async function openStoreOf(
   config: Config,
   logger: Logger,
-  onFailure: (error: KvsError) => void,
+  listeners: Pick<VersionStoreOptions, 'onFailure' | 'onRecovery'>,
 ): Promise<OpenVersionStore> {
   const level = new RocksdbLevel<Uint8Array, Uint8Array>(config.data_dir);
   try {
@@ -176,7 +177,7 @@ async function openStoreOf(
       maxClockDriftMs: config.max_clock_drift_ms,
       cacheBytes: config.cache_bytes,
       bootId: bootId(),
-      onFailure,
+      ...listeners,
     });
   } catch (error) {
     throw storeError(error);

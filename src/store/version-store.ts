@@ -37,8 +37,8 @@ import { closeIdentity, openIdentity, type StoreIdentity } from './store-identit
 import { VersionCache } from './version-cache.ts';
 import { VersionReader } from './version-reader.ts';
 
-/** At most one warning about a peer's clock in this time, ms. */
-const driftWarningIntervalMs = 60_000;
+/** The same trouble is logged once in this time, ms: a busy node on a full disk must not fill another one. */
+const repeatedLogIntervalMs = 60_000;
 
 export interface VersionStoreOptions {
   /** Any abstract-level 3 database. The store opens it, owns it and closes it. */
@@ -58,6 +58,8 @@ export interface VersionStoreOptions {
   readonly cacheBytes: number;
   /** Told of each commit that failed. */
   readonly onFailure?: (error: KvsError) => void;
+  /** Told of the first commit that succeeds after one that failed. */
+  readonly onRecovery?: () => void;
   /** Identifies the run of the operating system, where it can be told. */
   readonly bootId?: string | undefined;
   /** Entries that the change log keeps; default `limits.changeLogEntriesMax`. */
@@ -106,6 +108,8 @@ class LevelVersionStore implements OpenVersionStore {
   #commits = 0;
   #commitWrites = 0;
   #driftWarnedAt = -Infinity;
+  #failureLoggedAt = -Infinity;
+  #isFailing = false;
   #trimming: Promise<void> = Promise.resolve();
 
   constructor(
@@ -278,6 +282,7 @@ class LevelVersionStore implements OpenVersionStore {
 
   #onCommitted(group: CommitGroup): void {
     this.#digests.apply(group.digestDeltas);
+    if (this.#isFailing && group.operations.length > 0) this.#onRecovery();
     this.#warnOfDrift(group);
     if (group.changes.size === 0) return;
     this.#commits++;
@@ -299,7 +304,7 @@ class LevelVersionStore implements OpenVersionStore {
   #warnOfDrift(group: CommitGroup): void {
     const [first] = group.drifted;
     const now = this.#options.clock.now();
-    if (first === undefined || now - this.#driftWarnedAt < driftWarningIntervalMs) return;
+    if (first === undefined || now - this.#driftWarnedAt < repeatedLogIntervalMs) return;
     this.#driftWarnedAt = now;
     this.#options.logger.warn('A version from the future was stored; its clock is not followed', {
       origin: first.version.origin,
@@ -308,8 +313,19 @@ class LevelVersionStore implements OpenVersionStore {
   }
 
   #onFailure(error: KvsError): void {
-    this.#options.logger.error(error.message, { code: error.code, error });
+    const now = this.#options.clock.now();
+    if (!this.#isFailing || now - this.#failureLoggedAt >= repeatedLogIntervalMs) {
+      this.#failureLoggedAt = now;
+      this.#options.logger.error(error.message, { code: error.code, error });
+    }
+    this.#isFailing = true;
     this.#options.onFailure?.(error);
+  }
+
+  #onRecovery(): void {
+    this.#isFailing = false;
+    this.#options.logger.info('The storage takes writes again');
+    this.#options.onRecovery?.();
   }
 
   async #reading<T>(read: () => Promise<T>): Promise<T> {

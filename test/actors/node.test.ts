@@ -148,6 +148,8 @@ describe('the node', () => {
       state: 'running',
       context: { storeFailure: 'The disk is full' },
     });
+    actor.send({ type: 'store.recovered' });
+    expect(inspector.actor('node')).toMatchObject({ context: { storeFailure: undefined } });
   });
 
   it('stops in order: actors, then HTTP, then the store', async () => {

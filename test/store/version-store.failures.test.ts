@@ -64,6 +64,21 @@ describe('a failed commit', () => {
     await store.close();
   });
 
+  it('is logged once in a while, however many there are, and so is the recovery', async () => {
+    let recoveries = 0;
+    const { store, level, failures, logger } = await open({ onRecovery: () => recoveries++ });
+    for (let i = 0; i < 5; i++) {
+      level.batchFailures.push(full());
+      await expect(store.write([put('k', '1')])).rejects.toMatchObject({ code: 'KVS_STORAGE_FULL' });
+    }
+    expect([failures.length, logger.lines.filter((line) => line.level === 'error').length]).toEqual([5, 1]);
+    await store.write([put('k', '2'), put('l', '2')]);
+    await store.write([put('k', '3')]);
+    expect(recoveries).toBe(1);
+    expect(logger.lines.at(-1)).toEqual({ level: 'info', message: 'The storage takes writes again' });
+    await store.close();
+  });
+
   it('takes with it what was built on it, and nothing more', async () => {
     const { store, level } = await open();
     await store.whenDigestsReady();

@@ -8,6 +8,8 @@ export type NodeEvent =
   | Exclude<ModeControllerEvent, { readonly type: 'drain' }>
   /** A commit failed: writes may be refused from now on, reads go on. */
   | { readonly type: 'store.failed'; readonly message: string }
+  /** A commit succeeded again. */
+  | { readonly type: 'store.recovered' }
   /** The digest tree equals the data; until then no exchange calls two nodes equal. */
   | { readonly type: 'digests.summed' }
   /** A failed actor's backoff is over. */

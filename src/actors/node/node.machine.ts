@@ -78,6 +78,7 @@ export const nodeMachine = setup({
     noteStoreFailure: assign({
       storeFailure: ({ event }) => (event.type === 'store.failed' ? event.message : undefined),
     }),
+    noteStoreRecovery: assign({ storeFailure: undefined }),
     noteMode: assign({
       mode: ({ context, event }) => (event.type === 'mode.changed' ? event.mode : context.mode),
     }),
@@ -168,6 +169,7 @@ export const nodeMachine = setup({
   initial: 'opening',
   on: {
     'store.failed': { actions: 'noteStoreFailure' },
+    'store.recovered': { actions: 'noteStoreRecovery' },
     'digests.summed': { actions: 'noteDigests' },
     'mode.changed': { actions: ['noteMode', 'route'] },
     'xstate.error.actor.*': {},
