@@ -9,6 +9,7 @@ import { openTestStore, path, put, text } from './harness.ts';
 class FaultyLevel extends MemoryLevel<Uint8Array, Uint8Array> {
   batchFailures: unknown[] = [];
   readFailures: unknown[] = [];
+  readGates: Promise<void>[] = [];
   gate: Promise<void> | undefined;
   batches = 0;
 
@@ -31,7 +32,9 @@ class FaultyLevel extends MemoryLevel<Uint8Array, Uint8Array> {
     const failure = this.readFailures.shift();
     if (failure !== undefined) throw failure;
     // @ts-expect-error: the private method of the base class has no type
-    return super._getMany(...args);
+    const values: unknown = await super._getMany(...args);
+    await this.readGates.shift();
+    return values;
   }
 }
 
@@ -106,6 +109,26 @@ describe('a failed commit', () => {
     await store.close();
   });
 
+  it('leaves what the group before it made durable, though it was built on that', async () => {
+    const { store, level } = await open();
+    let openGate = (): void => undefined;
+    level.gate = new Promise((resolve) => (openGate = resolve));
+    level.batchFailures.push(undefined, full());
+    const first = store.write([put('k', 'first')]);
+    while (level.batches === 0) await new Promise(setImmediate);
+    const second = store.write(
+      Array.from({ length: 1500 }, (_, i) => put(i === 0 ? 'k' : `k${i}`, String(i))),
+    );
+    const settled = Promise.allSettled([first, second]);
+    // The second group is made ready meanwhile.
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    openGate();
+    expect((await settled).map(({ status }) => status)).toEqual(['fulfilled', 'rejected']);
+    expect(text(store.peek(path('k')))).toBe('first');
+    expect(text(await store.get(path('k')))).toBe('first');
+    await store.close();
+  });
+
   it('of unknown outcome makes the store refuse every later write, while reads go on', async () => {
     const { store, level } = await open();
     await store.write([put('k', '1')]);
@@ -114,6 +137,21 @@ describe('a failed commit', () => {
     await expect(store.write([put('a', '1')])).rejects.toMatchObject({ code: 'KVS_STORAGE_FAILED' });
     await expect(store.setNote('n', undefined)).rejects.toMatchObject({ code: 'KVS_STORAGE_FAILED' });
     expect(text(await store.get(path('k')))).toBe('1');
+    await store.close();
+  });
+});
+
+describe('a read that a write overtakes', () => {
+  it('brings what it found, and leaves nothing old behind', async () => {
+    const { store, level } = await open();
+    let openGate = (): void => undefined;
+    level.readGates.push(new Promise((resolve) => (openGate = resolve)));
+    const reading = store.get(path('k'));
+    while (level.readGates.length > 0) await new Promise(setImmediate);
+    await store.write([put('k', '1')]);
+    openGate();
+    expect(await reading).toBeUndefined();
+    expect(text(store.peek(path('k')))).toBe('1');
     await store.close();
   });
 });
