@@ -13,7 +13,7 @@ export interface LoadedKeys {
 const [folder = '', keysText = '1000000'] = process.argv.slice(2);
 const keys = Number(keysText);
 const batchKeys = 1000;
-const batchesInFlight = 4;
+const batchesInFlight = 2;
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const store = await openVersionStore({

@@ -25,6 +25,7 @@ import {
   noteKey,
   retiredKey,
   timeKey,
+  type EncodedLogEntry,
   type StoredVersion,
 } from './keyspace.ts';
 import type { LevelOperation } from './level.ts';
@@ -63,6 +64,7 @@ export class CommitGroup {
   readonly settled = new Map<KeyPath, StoredVersion | null>();
   /** Merged versions whose clock stood too far ahead to be followed. */
   readonly drifted: Change[] = [];
+  readonly #logEntries = new Map<KeyPath, EncodedLogEntry>();
   readonly #context: CommitContext;
   readonly #nowMs: number;
   readonly #pathLanes = new Uint32Array(4);
@@ -104,7 +106,7 @@ export class CommitGroup {
   /** Adds the change log's record: its entries, and the clock as it stands after them. */
   seal(clock: Stamp, logTotal: number): void {
     if (this.changes.size === 0) return;
-    this.#put(logKey(this.sequence), encodeLogRecord(clock, logTotal, this.changes));
+    this.#put(logKey(this.sequence), encodeLogRecord(clock, logTotal, [...this.#logEntries.values()]));
   }
 
   #write(
@@ -162,7 +164,9 @@ export class CommitGroup {
     if (current === null || current.retired || !isMortal(current) || diedAtMs(current) >= diedBeforeMs) {
       return { result: { outcome: 'kept' }, next: current };
     }
-    this.#unindex(path, current, false);
+    const bytes = Buffer.from(path);
+    hashPath(bytes, this.#pathLanes);
+    this.#unindex(bytes, current, false);
     this.#put(mainKey(path), encodeRecord(current, current.sequence, true, encodeIdentity(current)));
     this.#put(retiredKey(current, path), noData);
     const next = { ...current, retired: true, data: noData };
@@ -185,24 +189,25 @@ export class CommitGroup {
   }
 
   #replace(path: KeyPath, version: StoredVersion, current: StoredVersion | null, local: boolean): void {
-    if (current === null) hashPath(path, this.#pathLanes);
-    else this.#unindex(path, current, true);
+    const bytes = Buffer.from(path);
+    hashPath(bytes, this.#pathLanes);
+    if (current !== null) this.#unindex(bytes, current, true);
     const identity = encodeIdentity(version);
-    this.#put(mainKey(path), encodeRecord(version, this.sequence, false, identity));
-    this.#put(timeKey(version, path), noData);
-    this.#put(hashKey(this.#pathLanes, path), identity);
-    if (isMortal(version)) this.#put(graveKey(version, path), noData);
+    this.#put(mainKey(bytes), encodeRecord(version, this.sequence, false, identity));
+    this.#put(timeKey(version, bytes), noData);
+    this.#put(hashKey(this.#pathLanes, bytes), identity);
+    if (isMortal(version)) this.#put(graveKey(version, bytes), noData);
     this.#addDelta(identity, true);
     this.changes.set(path, { path, version, local });
+    this.#logEntries.set(path, { path: bytes, identity });
     this.settled.delete(path);
   }
 
   /**
-   * Takes a version out of every index but the main one, and leaves the lanes of its path behind. The entry of the
-   * hash index stays when the next version overwrites it.
+   * Takes a version out of every index but the main one; expects the lanes of its path. The entry of the hash index
+   * stays when the next version overwrites it.
    */
-  #unindex(path: KeyPath, version: StoredVersion, isOverwritten: boolean): void {
-    hashPath(path, this.#pathLanes);
+  #unindex(path: Buffer, version: StoredVersion, isOverwritten: boolean): void {
     if (version.retired) {
       this.#del(retiredKey(version, path));
       return;

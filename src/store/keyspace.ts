@@ -2,7 +2,7 @@ import { assert } from '../core/errors.ts';
 import { hash128 } from '../core/hash.ts';
 import type { KeyPath } from '../core/key-path.ts';
 import { limits } from '../core/limits.ts';
-import { diedAtMs, type KeyVersion, type Stamp, type Version } from '../core/version.ts';
+import { diedAtMs, type Stamp, type Version } from '../core/version.ts';
 
 /*
  * The layout of a data folder, format 1. Integers are unsigned and big-endian, so that keys sort as numbers do.
@@ -69,19 +69,23 @@ export interface VersionIdentity extends Stamp {
   readonly votes: number;
 }
 
+/** A path, or its UTF-8: whoever needs several keys of one path encodes it once. */
+export type PathBytes = KeyPath | Buffer;
+
 const identityBytes = 28;
 const recordFormat = 1;
 
-export function mainKey(path: KeyPath): Buffer {
+export function mainKey(path: PathBytes): Buffer {
   return pathKey(space.main, path);
 }
 
-export function timeKey(stamp: Stamp, path: KeyPath): Buffer {
-  const key = Buffer.allocUnsafe(11 + Buffer.byteLength(path));
+export function timeKey(stamp: Stamp, path: PathBytes): Buffer {
+  const bytes = bytesOf(path);
+  const key = Buffer.allocUnsafe(11 + bytes.length);
   key[0] = space.time;
   key.writeUIntBE(stamp.timestamp, 1, 6);
   key.writeUInt32BE(stamp.counter, 7);
-  key.write(path, 11);
+  key.set(bytes, 11);
   return key;
 }
 
@@ -95,12 +99,13 @@ export function parseTimeKey(key: Uint8Array): Stamp & { path: KeyPath } {
 }
 
 /** The key in the hash index. Expects the lanes of `hashPath` for the same path. */
-export function hashKey(pathLanes: Uint32Array, path: KeyPath): Buffer {
-  const key = Buffer.allocUnsafe(9 + Buffer.byteLength(path));
+export function hashKey(pathLanes: Uint32Array, path: PathBytes): Buffer {
+  const bytes = bytesOf(path);
+  const key = Buffer.allocUnsafe(9 + bytes.length);
   key[0] = space.hash;
   key.writeUInt32BE(lane(pathLanes, 0), 1);
   key.writeUInt32BE(lane(pathLanes, 1), 5);
-  key.write(path, 9);
+  key.set(bytes, 9);
   return key;
 }
 
@@ -121,11 +126,11 @@ export function leafRange(leaf: number): Range {
   return { gte, lt };
 }
 
-export function graveKey(version: Version, path: KeyPath): Buffer {
+export function graveKey(version: Version, path: PathBytes): Buffer {
   return deathKey(space.grave, version, path);
 }
 
-export function retiredKey(version: Version, path: KeyPath): Buffer {
+export function retiredKey(version: Version, path: PathBytes): Buffer {
   return deathKey(space.retired, version, path);
 }
 
@@ -248,25 +253,28 @@ export interface LogRecord {
   readonly entries: LogEntry[];
 }
 
+/** An entry as it goes into the log: the UTF-8 of its path, and its version's encoded identity. */
+export interface EncodedLogEntry {
+  readonly path: Buffer;
+  readonly identity: Buffer;
+}
+
+/** An entry holds of an identity all but the votes, which stand last. */
+const loggedIdentityBytes = 26;
+
 /** `total`: entries in the log since the folder was made, these included. */
-export function encodeLogRecord(
-  clock: Stamp,
-  total: number,
-  changes: ReadonlyMap<KeyPath, KeyVersion>,
-): Buffer {
+export function encodeLogRecord(clock: Stamp, total: number, entries: Iterable<EncodedLogEntry>): Buffer {
   let size = 16;
-  for (const path of changes.keys()) size += 28 + Buffer.byteLength(path);
+  for (const { path } of entries) size += 2 + path.length + loggedIdentityBytes;
   const bytes = Buffer.allocUnsafe(size);
   writeStamp(clock, bytes, 0);
   bytes.writeUIntBE(total, 10, 6);
   let at = 16;
-  for (const { path, version } of changes.values()) {
-    const length = bytes.write(path, at + 2);
-    bytes.writeUInt16BE(length, at);
-    at += 2 + length;
-    writeStamp(version, bytes, at);
-    writeUuid(version.uuid, bytes, at + 10);
-    at += 26;
+  for (const { path, identity } of entries) {
+    at = bytes.writeUInt16BE(path.length, at);
+    bytes.set(path, at);
+    at += path.length;
+    at += identity.copy(bytes, at, 0, loggedIdentityBytes);
   }
   return bytes;
 }
@@ -297,12 +305,12 @@ export function decodeLogHead(value: Uint8Array): { clock: Stamp; total: number 
   };
 }
 
-const pathScratch = Buffer.allocUnsafe(limits.pathBytesMax);
 const digestScratch = Buffer.allocUnsafe(identityBytes + 16);
 
 /** Hashes a path into four lanes; the upper half of the first one is its digest leaf. */
-export function hashPath(path: KeyPath, lanes: Uint32Array): void {
-  hash128(pathScratch, pathScratch.write(path), lanes);
+export function hashPath(path: PathBytes, lanes: Uint32Array): void {
+  const bytes = bytesOf(path);
+  hash128(bytes, bytes.length, lanes);
 }
 
 export function leafOf(pathLanes: Uint32Array): number {
@@ -323,19 +331,25 @@ export function digestEncodedIdentity(
   hash128(digestScratch, digestScratch.length, lanes);
 }
 
-function pathKey(prefix: number, path: string): Buffer {
-  const key = Buffer.allocUnsafe(1 + Buffer.byteLength(path));
+function pathKey(prefix: number, path: string | Buffer): Buffer {
+  const bytes = bytesOf(path);
+  const key = Buffer.allocUnsafe(1 + bytes.length);
   key[0] = prefix;
-  key.write(path, 1);
+  key.set(bytes, 1);
   return key;
 }
 
-function deathKey(prefix: number, version: Version, path: KeyPath): Buffer {
-  const key = Buffer.allocUnsafe(7 + Buffer.byteLength(path));
+function deathKey(prefix: number, version: Version, path: PathBytes): Buffer {
+  const bytes = bytesOf(path);
+  const key = Buffer.allocUnsafe(7 + bytes.length);
   key[0] = prefix;
   key.writeUIntBE(diedAtMs(version), 1, 6);
-  key.write(path, 7);
+  key.set(bytes, 7);
   return key;
+}
+
+function bytesOf(path: string | Buffer): Buffer {
+  return typeof path === 'string' ? Buffer.from(path) : path;
 }
 
 function deathsBefore(prefix: number, ms: number): Range {

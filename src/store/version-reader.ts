@@ -50,7 +50,10 @@ export class VersionReader {
 
   /** Straight from the disk, for a writer that knows that no commit of these keys is under way. */
   async readStored(paths: readonly KeyPath[]): Promise<(StoredVersion | null)[]> {
-    const records = await this.#level.getMany<Uint8Array, Uint8Array>(paths.map(mainKey), asBytes);
+    const records = await this.#level.getMany<Uint8Array, Uint8Array>(
+      paths.map((path) => mainKey(path)),
+      asBytes,
+    );
     return records.map((record) => (record === undefined ? null : decodeRecord(record)));
   }
 
