@@ -1,7 +1,7 @@
 import { defineConfig } from 'vitest/config';
 
 // A file that gets the results as JSON, beside what is printed.
-const resultsFile = process.env['KVS_TEST_RESULTS'];
+const resultsFile = process.env['TEST_RESULTS_FILE'];
 
 export default defineConfig({
   test: {

@@ -45,7 +45,12 @@ export class NodeProcess {
     const yaml = Object.entries(keys).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`);
     await writeFile(config, yaml.join(''));
     return new NodeProcess(
-      spawn(process.execPath, [main, config], { cwd: folder, stdio: ['ignore', 'pipe', 'pipe'] }),
+      spawn(process.execPath, [main, config], {
+        cwd: folder,
+        // Nothing of the surroundings configures a node under test.
+        env: { PATH: process.env['PATH'] },
+        stdio: ['ignore', 'pipe', 'pipe'],
+      }),
     );
   }
 

@@ -92,6 +92,9 @@ export function diedAtMs(version: Version): number {
   return version.deleted ? version.timestamp : (version.expiresAt ?? Infinity);
 }
 
+/** What HTTP can carry in a header: a version that a node could not serve must not come in. */
+const headerPattern = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
+
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
@@ -108,6 +111,7 @@ export function checkVersion(version: Version): void {
   if (version.expiresAt !== undefined) checkInteger('expiresAt', version.expiresAt, limits.timestampMsMax);
   checkText('origin', version.origin, limits.nodeIdBytesMax);
   checkText('contentType', version.contentType, limits.contentTypeBytesMax);
+  if (!headerPattern.test(version.contentType)) throw outOfBounds('contentType');
   if (version.data.length > limits.valueBytesCeiling) throw outOfBounds('data');
   if (version.deleted && version.data.length > 0) throw outOfBounds('data of a tombstone');
 }

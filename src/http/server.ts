@@ -79,14 +79,23 @@ export async function listen(app: KvsApp, options: ListenOptions): Promise<HttpS
 function makeListener(app: KvsApp): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
   const adapter = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   return (incoming, outgoing) => {
-    const { url, method } = incoming;
-    if (url?.startsWith('/kv') === true) {
-      // Hono itself reads nothing of a request but these two.
-      void app.fetch({ url, method } as Request, { incoming, outgoing });
+    if (incoming.url?.startsWith('/kv') === true) {
+      void answerValue(app, incoming, outgoing);
     } else {
       void adapter(incoming, outgoing);
     }
   };
+}
+
+async function answerValue(app: KvsApp, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+  try {
+    // Hono itself reads nothing of a request but these two.
+    const { url, method } = incoming;
+    await app.fetch({ url, method } as Request, { incoming, outgoing });
+  } catch {
+    // Even the answer to the failure failed. One broken request ends with its connection, not with the node.
+    outgoing.destroy();
+  }
 }
 
 async function closeServer(server: Server, graceMs: number): Promise<void> {

@@ -134,6 +134,8 @@ describe('a version from outside', () => {
     ['expiresAt', { expiresAt: limits.timestampMsMax + 1 }],
     ['origin', { origin: 'ü'.repeat(128) }],
     ['contentType', { contentType: 'x'.repeat(limits.contentTypeBytesMax + 1) }],
+    ['contentType', { contentType: 'text/plain\r\nX: y' }],
+    ['contentType', { contentType: 'text/🧦' }],
     ['data', { data: new Uint8Array(limits.valueBytesCeiling + 1) }],
     ['data of a tombstone', { deleted: true, data: Buffer.from('x') }],
   ])('is refused by name when its %s is out of bounds', (field, change) => {

@@ -1,3 +1,4 @@
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -70,6 +71,28 @@ describe('what is not a good request', () => {
         code: 'KVS_ROUTE_NOT_FOUND',
       });
     }
+  });
+});
+
+describe('a failure that nothing could answer', () => {
+  it.each([
+    ['at once', () => () => assert.fail('broken')],
+    ['later', () => () => Promise.reject(new Error('broken'))],
+  ])('ends one connection, and not the server, when it comes %s', async (_, makeFetch) => {
+    const { app } = await start();
+    let isBroken = true;
+    const fetch = makeFetch();
+    const sometimes = {
+      fetch: (...args: Parameters<typeof app.fetch>) => (isBroken ? fetch() : app.fetch(...args)),
+    };
+    const server = await serve(sometimes as typeof app);
+    cleanups.push(() => server.close(0));
+    const failed = await rawRequest(server.port, 'GET /kv/a').catch(
+      (error: NodeJS.ErrnoException) => error.code,
+    );
+    expect(['ECONNRESET', expect.objectContaining({ body: '' })]).toContainEqual(failed);
+    isBroken = false;
+    expect((await rawRequest(server.port, 'GET /kv/a')).status).toBe(404);
   });
 });
 
