@@ -26,6 +26,14 @@ export type KvsErrorCode =
   | 'KVS_STORAGE_FULL'
   | 'KVS_STORAGE_FAILED'
   | 'KVS_INTERNAL'
+  // What nodes tell each other.
+  | 'KVS_OTHER_CLUSTER'
+  | 'KVS_OTHER_PROTOCOL'
+  | 'KVS_OTHER_MEMBER'
+  | 'KVS_DUPLICATE_ID'
+  | 'KVS_FORGOTTEN'
+  | 'KVS_PEER_UNREACHABLE'
+  | 'KVS_PEER_FAILED'
   // What stops a start.
   | 'KVS_CONFIG'
   | 'KVS_ADDRESS_UNAVAILABLE'

@@ -39,8 +39,34 @@ export const limits = {
   handshakeBytesMax: 65_536,
   /** Members that a node knows at one time. One more is refused with KVS_OVERLOADED. */
   membersMax: 1_000,
+  /** Store ids that are remembered as forgotten. One more is refused with KVS_OVERLOADED. */
+  forgottenMax: 4_096,
+  /** Records in one message of rumours; the others go with the next one. */
+  rumourRecordsMax: 32,
   /** Items on one page of any internal listing. */
   pageItemsMax: 1_000,
+  /** Bytes of values on one page, unless a single value is larger. */
+  pageBytesMax: 1_024 * 1_024,
+  /** Entries in the listings of one reply, unless a single leaf holds more. */
+  listedEntriesMax: 16_384,
+  /** Branches whose leaves are compared with one request. */
+  comparedBranchesMax: 64,
+  /** The newest entries that an exchange compares first. */
+  newestEntries: 15,
+  /** One message between nodes. A larger one is refused with KVS_VALUE_TOO_LARGE. */
+  messageBytesMax: 66 * 1_024 * 1_024,
+  /** Versions that wait for one member. When one more comes, all are dropped and the member is marked behind. */
+  outboxVersionsMax: 16_384,
+  /** Bytes of values that wait for one member; beyond them as above. */
+  outboxBytesMax: 16 * 1_024 * 1_024,
+  /** Members to which a version is pushed directly; beyond them it is spread as a rumour. */
+  pushFanOut: 16,
+  /** Keys that wait for a vote. Further ones are left to the next exchange that finds them. */
+  conflictsMax: 4_096,
+  /** Keys that one vote decides. */
+  voteKeysMax: 256,
+  /** Decisions that are remembered for display. */
+  decisionsMax: 100,
   /** Transitions remembered for each actor under /debug; the oldest goes first. */
   actorTransitionsMax: 100,
   /** Transitions remembered over all actors together, for readers of /debug/events that come back. */
@@ -54,4 +80,6 @@ export const limits = {
 assert(limits.commitWritesMax <= limits.pendingWritesMax, 'a full commit group fits in the queue');
 assert(limits.commitBytesMax <= limits.pendingWriteBytesMax, 'a full commit group fits in the queue');
 assert(limits.valueBytesCeiling <= limits.pendingWriteBytesMax, 'the largest value fits in the queue');
+assert(limits.valueBytesCeiling < limits.messageBytesMax, 'the largest value fits in a message');
+assert(limits.voteKeysMax <= limits.pageItemsMax, 'a vote is a page of keys at most');
 assert(limits.timestampMsMax <= Number.MAX_SAFE_INTEGER, 'timestamps are exact numbers');

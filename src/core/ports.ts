@@ -1,5 +1,6 @@
 import type { KeyPath } from './key-path.ts';
-import type { Member } from './membership.ts';
+import type { Member, MemberChange } from './membership.ts';
+import type { MembershipNews } from './peer-calls.ts';
 import type { KeyVersion, Stamp, Version } from './version.ts';
 
 /** The wall clock. */
@@ -170,6 +171,61 @@ export interface StoreStats {
   readonly commits: number;
   readonly commitWrites: number;
   readonly pendingWrites: number;
+}
+
+/** The cluster as the actors of one node see it. What changes is told to them as events. */
+export interface Membership {
+  readonly self: Member;
+  /** Undefined for whoever is unknown, or forgotten. */
+  get(id: string): Member | undefined;
+  /** The others that are alive or suspected. */
+  present(): readonly Member[];
+  /** The others that are dead or have left. */
+  absent(): readonly Member[];
+  /** A digest of the whole view: equal for equal views. */
+  digest(): string;
+  news(): MembershipNews;
+  /** Takes in what somebody else knows, or says of himself. */
+  merge(news: MembershipNews): void;
+  /** Notes a sign of life. */
+  noteContact(id: string): void;
+  /** Holds a member, in its present incarnation, for suspect; undone by its refutation. */
+  suspect(id: string): void;
+  /** Gives a suspected member up. */
+  bury(id: string): void;
+  /** The news that have not been told often enough yet, at most `recordsMax`; counts them as told `times` more. */
+  takeRumours(recordsMax: number, times: number): MembershipNews;
+  readonly hasRumours: boolean;
+  /** Tells that this node goes away for good reasons. */
+  announceLeave(): void;
+}
+
+/** A change of the cluster, as `Membership` tells it. */
+export interface MembershipChange {
+  readonly change: MemberChange;
+  readonly member: Member;
+}
+
+/** Long work with a peer, a request at a time, so that whoever does it can pause, and give up, in between. */
+export interface Steps {
+  /** Does one step; settles with what it was, or with null when the work was complete. */
+  step(): Promise<StepKind | null>;
+  /** How far the work is, in numbers for display. */
+  progress(): Readonly<Record<string, number>>;
+}
+
+/** What a step asked of its peer: something to compare, or data. */
+export type StepKind = 'request' | 'fetch';
+
+/** How a vote on one key ended. */
+export interface Decision {
+  readonly path: KeyPath;
+  readonly at: number;
+  /** The uuid of the version that stays, and the node that made it. */
+  readonly winner: string;
+  readonly origin: string;
+  /** Votes by uuid. */
+  readonly tally: Readonly<Record<string, number>>;
 }
 
 /** The cluster as the HTTP routes see it. */

@@ -1,0 +1,147 @@
+import type { KeyPath } from './key-path.ts';
+import type { MemberRecord } from './membership.ts';
+import type { TimeEntry } from './ports.ts';
+import type { KeyVersion, Version } from './version.ts';
+
+/** The version of the protocol between nodes. Nodes whose versions differ don't speak to each other. */
+export const peerProtocol = 1;
+
+/** What nodes tell each other of the cluster. */
+export interface MembershipNews {
+  readonly records: readonly MemberRecord[];
+  /** Store ids that are gone for good. */
+  readonly forgotten: readonly string[];
+}
+
+/** The entries of one digest leaf, packed by `packEntries`. */
+export interface LeafListing {
+  readonly leaf: number;
+  readonly entries: Uint8Array;
+}
+
+/** Entries of one leaf that somebody asks for, by the hashes of their paths. */
+export interface LeafSelection {
+  readonly leaf: number;
+  /** 8 bytes for each. */
+  readonly hashes: Uint8Array;
+}
+
+/** What a vote has to know of a version. */
+export type Ballot = Pick<Version, 'timestamp' | 'counter' | 'uuid' | 'votes' | 'origin' | 'originJoined'>;
+
+/** Everything that nodes ask each other: for each call the request and its reply. */
+export interface PeerCalls {
+  /** Are you there? Both sides pass on their latest news. */
+  readonly ping: { readonly request: MembershipNews; readonly reply: MembershipNews };
+  /** Ask somebody in my place whether he is there (SWIM's indirect probe). */
+  readonly probe: {
+    readonly request: { readonly id: string; readonly deadlineMs: number };
+    readonly reply: { readonly isAlive: boolean };
+  };
+  /** Everything known of the cluster, unless the digests of both views are equal. A join is the first of these. */
+  readonly gossip: {
+    readonly request: { readonly digest: string; readonly news: MembershipNews | null };
+    readonly reply: { readonly digest: string; readonly news: MembershipNews | null };
+  };
+  /** Versions that the receiver may lack; it answers with those that it knows to be greater. */
+  readonly push: {
+    readonly request: {
+      readonly versions: readonly KeyVersion[];
+      /** The receiver passes on what was new to it. */
+      readonly isRumour: boolean;
+    };
+    readonly reply: {
+      readonly newer: readonly KeyVersion[];
+      /** The receiver keeps another version of some key until a vote has decided. */
+      readonly hasConflict: boolean;
+    };
+  };
+  /** An outbox for the receiver has overflown: it should compare its data with the sender's. */
+  readonly behind: { readonly request: null; readonly reply: null };
+  /** The beginning of an exchange. */
+  readonly compare: {
+    readonly request: { readonly sequence: number; readonly root: Uint8Array; readonly newest: Uint8Array };
+    readonly reply: {
+      /** False: the digests are still being summed. */
+      readonly isReady: boolean;
+      readonly sequence: number;
+      readonly root: Uint8Array;
+      /** The newest entries, packed; empty when the roots are equal. */
+      readonly newest: Uint8Array;
+    };
+  };
+  /** Digests of all branches. */
+  readonly branches: { readonly request: null; readonly reply: { readonly digests: Uint8Array } };
+  /** Digests of the leaves below some branches, in the order of the request. */
+  readonly leaves: {
+    readonly request: { readonly branches: readonly number[] };
+    readonly reply: { readonly digests: readonly Uint8Array[] };
+  };
+  /** What some leaves hold. A reply may stop early: the leaves that are missing are asked for again. */
+  readonly entries: {
+    readonly request: { readonly leaves: readonly number[] };
+    readonly reply: { readonly listings: readonly LeafListing[] };
+  };
+  /** Versions by the hashes of their paths. A reply may stop early, but never before its first version. */
+  readonly fetch: {
+    readonly request: { readonly selections: readonly LeafSelection[] };
+    readonly reply: { readonly versions: readonly KeyVersion[]; readonly isComplete: boolean };
+  };
+  /** The exchange is complete: the sender holds what the receiver had at `holds`, and the other way round. */
+  readonly complete: {
+    readonly request: {
+      /** The receiver's sequence, at the beginning, that the sender now holds. */
+      readonly holds: number;
+      /** The sender's own sequence at the beginning, which the receiver now holds. */
+      readonly sequence: number;
+      /** The receiver's store as the sender met it: a claim on another one is worth nothing. */
+      readonly storeId: string;
+    };
+    readonly reply: null;
+  };
+  /** A page of versions, newest first, from below `before`. */
+  readonly page: {
+    readonly request: { readonly before: TimeEntry | null };
+    readonly reply: {
+      readonly versions: readonly KeyVersion[];
+      /** Where the next page begins; null at the end. */
+      readonly next: TimeEntry | null;
+      /** False while the answering node is being bootstrapped itself and may lack much. */
+      readonly isWhole: boolean;
+    };
+  };
+  /** Which versions of these keys do you hold? Null for none. */
+  readonly vote: {
+    readonly request: { readonly paths: readonly KeyPath[] };
+    readonly reply: { readonly held: readonly (Ballot | null)[] };
+  };
+  /** A graceful goodbye. */
+  readonly leave: { readonly request: { readonly incarnation: number }; readonly reply: null };
+}
+
+export type PeerCallName = keyof PeerCalls;
+export type PeerRequest<Name extends PeerCallName> = PeerCalls[Name]['request'];
+export type PeerReply<Name extends PeerCallName> = PeerCalls[Name]['reply'];
+
+/** Whom a call is for. */
+export interface PeerAddress {
+  readonly address: string;
+  /** Who must answer there; undefined for a seed, of whom only the address is known. */
+  readonly id?: string | undefined;
+}
+
+/** How a node calls its peers. */
+export interface PeerTransport {
+  /**
+   * Sends a request and settles with the reply. The request may arrive any number of times, none included.
+   *
+   * @throws KvsError KVS_PEER_UNREACHABLE when nobody answers in time; the code that the peer refused with; or
+   * KVS_PEER_FAILED for any other answer
+   */
+  call<Name extends PeerCallName>(
+    to: PeerAddress,
+    name: Name,
+    request: PeerRequest<Name>,
+    options: { readonly deadlineMs: number },
+  ): Promise<PeerReply<Name>>;
+}

@@ -1,0 +1,235 @@
+import { branchCount, differingDigests } from '../core/digest-tree.ts';
+import { KvsError } from '../core/errors.ts';
+import type { KeyPath } from '../core/key-path.ts';
+import {
+  compareEntries,
+  entryBytes,
+  hex,
+  leafOfEntry,
+  packEntries,
+  pathHash,
+  pathHashBytes,
+  unpackEntries,
+} from '../core/leaf-entries.ts';
+import { limits } from '../core/limits.ts';
+import type { Member } from '../core/membership.ts';
+import type {
+  LeafSelection,
+  PeerCallName,
+  PeerReply,
+  PeerRequest,
+  PeerTransport,
+} from '../core/peer-calls.ts';
+import type { DigestEntry, StepKind, Steps, VersionStore } from '../core/ports.ts';
+import type { KeyVersion } from '../core/version.ts';
+import type { Claims } from './claims.ts';
+import type { Merger } from './merger.ts';
+import { allLeafEntries, digestBytes, digestLanes, newestEntries, readPage } from './pages.ts';
+
+/** For one request of an exchange, ms. A page may have to be read from a slow disk first. */
+export const exchangeCallDeadlineMs = 10_000;
+
+export interface ExchangePorts {
+  readonly store: VersionStore;
+  readonly transport: PeerTransport;
+  readonly claims: Claims;
+  readonly merger: Merger;
+}
+
+/**
+ * Makes this node and one member equal: compares digests from the root down to where they differ, fetches what is
+ * greater there and pushes what is greater here. Whoever began does all the work; each step is one request. What
+ * changes meanwhile may or may not be seen: it reaches the other by its own push, or by the next exchange.
+ */
+export class Exchange implements Steps {
+  readonly #ports: ExchangePorts;
+  readonly #member: Member;
+  #start: { readonly own: number; readonly theirs: number } | undefined;
+  #branches: number[] | undefined;
+  #leaves: number[] = [];
+  #triedNewest = false;
+  #selections: LeafSelection[] = [];
+  #toPush: KeyPath[] = [];
+  #newer: KeyVersion[] = [];
+  #hasConflict = false;
+  readonly #counts = { requests: 0, fetched: 0, pushed: 0, leaves: 0 };
+
+  constructor(ports: ExchangePorts, member: Member) {
+    this.#ports = ports;
+    this.#member = member;
+  }
+
+  progress(): Readonly<Record<string, number>> {
+    return { ...this.#counts };
+  }
+
+  async step(): Promise<StepKind | null> {
+    if (this.#selections.length > 0) return this.#fetch();
+    if (this.#newer.length > 0 || this.#toPush.length > 0) return this.#push();
+    if (this.#leaves.length > 0) return this.#listLeaves();
+    if (this.#start === undefined || this.#branches === undefined) return this.#compare();
+    if (this.#branches.length > 0) return this.#descend(this.#branches);
+    return this.#complete(this.#start);
+  }
+
+  async #compare(): Promise<StepKind | null> {
+    const { store } = this.#ports;
+    if (!store.digestsReady) throw new KvsError('KVS_NOT_READY', 'The digests of this node are being summed');
+    const { sequence } = store;
+    const root = digestBytes(store.rootDigest());
+    const newest = packEntries(await newestEntries(store));
+    const theirs = await this.#call('compare', { sequence, root, newest });
+    if (!theirs.isReady) {
+      throw new KvsError('KVS_NOT_READY', `The digests of ${this.#member.id} are being summed`);
+    }
+    this.#start ??= { own: sequence, theirs: theirs.sequence };
+    if (hex(theirs.root) === hex(root)) return this.#complete(this.#start);
+    if (!this.#triedNewest) {
+      // Where only the last writes differ, their leaves are all there is to look at.
+      this.#triedNewest = true;
+      this.#leaves = leavesOfDifferent(newest, theirs.newest);
+      if (this.#leaves.length > 0) return 'request';
+    }
+    const { digests } = await this.#call('branches', null);
+    this.#branches = differingDigests(store.branchDigests(), checkedLanes(digests));
+    return 'request';
+  }
+
+  async #descend(branches: readonly number[]): Promise<StepKind> {
+    const { store } = this.#ports;
+    const asked = branches.slice(0, limits.comparedBranchesMax);
+    const { digests } = await this.#call('leaves', { branches: asked });
+    asked.forEach((branch, index) => {
+      const theirs = checkedLanes(digests[index] ?? new Uint8Array());
+      for (const leaf of differingDigests(store.leafDigests(branch), theirs)) {
+        this.#leaves.push(branch * branchCount + leaf);
+      }
+    });
+    this.#branches = branches.slice(asked.length);
+    return 'request';
+  }
+
+  async #listLeaves(): Promise<StepKind> {
+    const { store } = this.#ports;
+    const asked = this.#leaves.slice(0, limits.pageItemsMax);
+    const { listings } = await this.#call('entries', { leaves: asked });
+    if (listings.length === 0)
+      throw new KvsError('KVS_PEER_FAILED', 'The peer lists no leaf that was asked for');
+    for (const { leaf, entries } of listings) {
+      if (!asked.includes(leaf))
+        throw new KvsError('KVS_PEER_FAILED', 'The peer lists a leaf that nobody asked for');
+      this.#compareLeaf(leaf, await allLeafEntries(store, leaf), unpackEntries(entries));
+    }
+    const listed = new Set(listings.map(({ leaf }) => leaf));
+    this.#leaves = this.#leaves.filter((leaf) => !listed.has(leaf));
+    this.#counts.leaves += listed.size;
+    return 'request';
+  }
+
+  #compareLeaf(leaf: number, own: readonly DigestEntry[], theirs: ReadonlyMap<string, Uint8Array>): void {
+    const wanted = new Map(theirs);
+    const packed = packEntries(own);
+    own.forEach(({ path }, index) => {
+      const entry = packed.subarray(index * entryBytes, (index + 1) * entryBytes);
+      const key = hex(entry.subarray(0, pathHashBytes));
+      const their = theirs.get(key);
+      const order = their === undefined ? -1 : compareEntries(entry, their);
+      if (order === 0 || (order !== null && order < 0)) wanted.delete(key);
+      if (order !== null && order < 0) this.#toPush.push(path);
+    });
+    const hashes = [...wanted.values()].map((entry) => entry.subarray(0, pathHashBytes));
+    for (let at = 0; at < hashes.length; at += limits.pageItemsMax) {
+      this.#selections.push({ leaf, hashes: joined(hashes.slice(at, at + limits.pageItemsMax)) });
+    }
+  }
+
+  async #fetch(): Promise<StepKind> {
+    const asked: LeafSelection[] = [];
+    let count = 0;
+    for (const selection of this.#selections) {
+      count += selection.hashes.length / pathHashBytes;
+      if (asked.length > 0 && count > limits.pageItemsMax) break;
+      asked.push(selection);
+    }
+    const { versions, isComplete } = await this.#call('fetch', { selections: asked });
+    const { newer, hasConflict } = await this.#ports.merger.merge(versions, { from: this.#member.id });
+    this.#newer.push(...newer);
+    this.#hasConflict ||= hasConflict;
+    this.#counts.fetched += versions.length;
+    const rest = isComplete || versions.length === 0 ? [] : without(asked, versions);
+    this.#selections = [...rest, ...this.#selections.slice(asked.length)];
+    return 'fetch';
+  }
+
+  async #push(): Promise<StepKind> {
+    let versions = this.#newer.splice(0, limits.pageItemsMax);
+    if (versions.length === 0) {
+      const page = await readPage(this.#ports.store, this.#toPush.slice(0, limits.pageItemsMax));
+      this.#toPush.splice(0, page.answered);
+      versions = page.versions;
+    }
+    const { newer, hasConflict } = await this.#call('push', { versions, isRumour: false });
+    this.#counts.pushed += versions.length;
+    const back = await this.#ports.merger.merge(newer, { from: this.#member.id });
+    this.#newer.push(...back.newer);
+    this.#hasConflict ||= hasConflict || back.hasConflict;
+    return 'fetch';
+  }
+
+  async #complete({ own, theirs }: { readonly own: number; readonly theirs: number }): Promise<null> {
+    // While a vote is open, neither holds what the other has.
+    if (this.#hasConflict) return null;
+    const { store, claims } = this.#ports;
+    const { storeId } = this.#member;
+    const held = { holds: theirs, sequence: own, storeId };
+    // First on the own disk: what this node claims must be true also after it has lost its memory.
+    await claims.noteExchange(storeId, {
+      theyHold: { sequence: own, storeId: store.storeId },
+      weHold: theirs,
+    });
+    await this.#call('complete', held);
+    return null;
+  }
+
+  async #call<Name extends PeerCallName>(name: Name, request: PeerRequest<Name>): Promise<PeerReply<Name>> {
+    this.#counts.requests++;
+    return this.#ports.transport.call(this.#member, name, request, { deadlineMs: exchangeCallDeadlineMs });
+  }
+}
+
+/** The leaves of entries that only one of two packed lists has. */
+function leavesOfDifferent(own: Uint8Array, theirs: Uint8Array): number[] {
+  const ours = unpackEntries(own);
+  const others = unpackEntries(theirs);
+  const leaves = new Set<number>();
+  for (const [key, entry] of [...ours, ...others]) {
+    const [a, b] = [ours.get(key), others.get(key)];
+    if (a === undefined || b === undefined || compareEntries(a, b) !== 0) leaves.add(leafOfEntry(entry));
+  }
+  return [...leaves];
+}
+
+/** What is left of a selection once some of its versions have come. */
+function without(selections: readonly LeafSelection[], versions: readonly KeyVersion[]): LeafSelection[] {
+  const come = new Set(versions.map(({ path }) => hex(pathHash(path))));
+  return selections.flatMap(({ leaf, hashes }) => {
+    const rest: Uint8Array[] = [];
+    for (let at = 0; at < hashes.length; at += pathHashBytes) {
+      const hash = hashes.subarray(at, at + pathHashBytes);
+      if (!come.has(hex(hash))) rest.push(hash);
+    }
+    return rest.length === 0 ? [] : [{ leaf, hashes: joined(rest) }];
+  });
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.length * pathHashBytes);
+  parts.forEach((part, index) => bytes.set(part, index * pathHashBytes));
+  return bytes;
+}
+
+function checkedLanes(digests: Uint8Array): Uint32Array {
+  if (digests.length !== branchCount * 16)
+    throw new KvsError('KVS_PEER_FAILED', 'Not a row of digests: a wrong length');
+  return digestLanes(digests);
+}

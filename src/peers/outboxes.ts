@@ -1,0 +1,124 @@
+import type { KeyPath } from '../core/key-path.ts';
+import { limits } from '../core/limits.ts';
+import type { Membership, Random } from '../core/ports.ts';
+import { compareVersions, type KeyVersion, type Version } from '../core/version.ts';
+
+/** What waits for one member: the greatest version of each key, the oldest first. */
+class Outbox {
+  readonly #versions = new Map<KeyPath, Version>();
+  #bytes = 0;
+
+  get size(): number {
+    return this.#versions.size;
+  }
+
+  /** False when it does not fit. */
+  add({ path, version }: KeyVersion): boolean {
+    const before = this.#versions.get(path);
+    if (before !== undefined && compareVersions(before, version) >= 0) return true;
+    this.#versions.set(path, version);
+    this.#bytes += version.data.length - (before?.data.length ?? 0);
+    return this.#versions.size <= limits.outboxVersionsMax && this.#bytes <= limits.outboxBytesMax;
+  }
+
+  /** The first of what waits, up to a page; it stays until it is acknowledged. */
+  page(): KeyVersion[] {
+    const page: KeyVersion[] = [];
+    let bytes = 0;
+    for (const [path, version] of this.#versions) {
+      if (page.length >= limits.pageItemsMax) break;
+      bytes += version.data.length;
+      if (page.length > 0 && bytes > limits.pageBytesMax) break;
+      page.push({ path, version });
+    }
+    return page;
+  }
+
+  acknowledge(sent: readonly KeyVersion[]): void {
+    for (const { path, version } of sent) {
+      if (this.#versions.get(path) !== version) continue;
+      this.#versions.delete(path);
+      this.#bytes -= version.data.length;
+    }
+  }
+}
+
+/** What this node has to tell its members, one bounded box for each. */
+export class Outboxes {
+  readonly #members: Membership;
+  readonly #random: Random;
+  readonly #boxes = new Map<string, Outbox>();
+  readonly #overflown = new Set<string>();
+
+  constructor(members: Membership, random: Random) {
+    this.#members = members;
+    this.#random = random;
+  }
+
+  /**
+   * Puts versions into the boxes of all members, or of some at random where there are many: they tell the others.
+   * A box that overflows is emptied, and its member is behind.
+   */
+  add(versions: readonly KeyVersion[], except?: string): void {
+    for (const { id } of this.#targets(except)) {
+      if (this.#overflown.has(id)) continue;
+      const box = this.#boxes.get(id) ?? new Outbox();
+      this.#boxes.set(id, box);
+      if (!versions.every((version) => box.add(version))) {
+        this.#boxes.delete(id);
+        this.#overflown.add(id);
+      }
+    }
+  }
+
+  /** Whether what is pushed must be passed on by whoever gets it. */
+  get areRumours(): boolean {
+    return this.#members.present().length > limits.pushFanOut;
+  }
+
+  size(id: string): number {
+    return this.#boxes.get(id)?.size ?? 0;
+  }
+
+  hasOverflown(id: string): boolean {
+    return this.#overflown.has(id);
+  }
+
+  page(id: string): KeyVersion[] {
+    return this.#boxes.get(id)?.page() ?? [];
+  }
+
+  acknowledge(id: string, sent: readonly KeyVersion[]): void {
+    this.#boxes.get(id)?.acknowledge(sent);
+  }
+
+  /** Drops all that waits for a member, and what was remembered of it. */
+  clear(id: string): void {
+    this.#boxes.delete(id);
+    this.#overflown.delete(id);
+  }
+
+  #targets(except: string | undefined): readonly { readonly id: string }[] {
+    const present = this.#members.present();
+    const others = except === undefined ? present : present.filter(({ id }) => id !== except);
+    return sample(
+      others,
+      present.length > limits.pushFanOut ? limits.pushFanOut : others.length,
+      this.#random,
+    );
+  }
+}
+
+/** At most `count` different ones of some items, at random (the first steps of a Fisher-Yates shuffle). */
+export function sample<T>(items: readonly T[], count: number, random: Pick<Random, 'next'>): T[] {
+  if (count >= items.length) return [...items];
+  const rest = [...items];
+  for (let at = 0; at < count; at++) {
+    const other = at + Math.floor(random.next() * (rest.length - at));
+    const [a, b] = [rest[at], rest[other]];
+    if (a === undefined || b === undefined) break;
+    rest[at] = b;
+    rest[other] = a;
+  }
+  return rest.slice(0, count);
+}

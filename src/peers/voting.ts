@@ -1,0 +1,153 @@
+import type { KeyPath } from '../core/key-path.ts';
+import { leafOfEntry, pathHash } from '../core/leaf-entries.ts';
+import type { Member } from '../core/membership.ts';
+import type { Ballot, PeerTransport } from '../core/peer-calls.ts';
+import type { Clock, Decision, Logger, Membership, VersionStore } from '../core/ports.ts';
+import type { KeyVersion, Version } from '../core/version.ts';
+import type { Merger } from './merger.ts';
+import { tally, type Outcome, type Vote } from './tally.ts';
+
+/** A vote ends after this time with whoever has answered, ms. */
+export const voteDeadlineMs = 1_000;
+
+export interface VotingPorts {
+  readonly store: VersionStore;
+  readonly members: Membership;
+  readonly transport: PeerTransport;
+  readonly merger: Merger;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Tells the others of versions that were decided here. */
+  readonly publish: (versions: readonly KeyVersion[]) => void;
+}
+
+/** Lets the members vote on keys, stores the winners, and tells what was decided. */
+export async function holdVote(ports: VotingPorts, paths: readonly KeyPath[]): Promise<readonly Decision[]> {
+  const { store, members, clock } = ports;
+  const answers = await collectBallots(ports, paths);
+  const held = await store.getMany(paths);
+  const outcomes = paths.map((path, index): { path: KeyPath; own: Version | undefined; outcome: Outcome } => {
+    const own = held[index];
+    const votes = answers.map(({ member, ballots }): Vote => ({ member, held: ballots[index] ?? null }));
+    return { path, own, outcome: tally({ member: members.self.id, held: own ?? null }, votes) };
+  });
+
+  const versions = await fetchFromHolders(ports, outcomes);
+  const winners: KeyVersion[] = [];
+  const decisions: Decision[] = [];
+  for (const { path, own, outcome } of outcomes) {
+    if (outcome.kind === 'settled') continue;
+    const version = own?.uuid === winnerOf(outcome) ? own : versions.get(path);
+    if (version === undefined) continue;
+    if (outcome.kind === 'superseded') winners.push({ path, version });
+    // The holder may have something newer by now, which no vote concerns.
+    else if (version.uuid !== outcome.uuid) winners.push({ path, version });
+    else {
+      winners.push({ path, version: { ...version, votes: outcome.votes } });
+      decisions.push({
+        path,
+        at: clock.now(),
+        winner: outcome.uuid,
+        origin: version.origin,
+        tally: outcome.tally,
+      });
+    }
+  }
+  await ports.merger.merge(winners, { from: members.self.id });
+  ports.publish(winners);
+  for (const { path, winner, origin, tally } of decisions) {
+    ports.logger.info('A conflict was decided by vote', { path, winner, origin, tally });
+  }
+  return decisions;
+}
+
+interface Answer {
+  readonly member: string;
+  readonly ballots: readonly (Ballot | null)[];
+}
+
+/** Asks all members at once; settles with those that answered in time, early once every key is decided already. */
+async function collectBallots(
+  { members, transport, logger }: VotingPorts,
+  paths: readonly KeyPath[],
+): Promise<readonly Answer[]> {
+  const answers: Answer[] = [];
+  const decided = new Set<number>();
+  await new Promise<void>((resolve) => {
+    const present = members.present();
+    let open = present.length;
+    if (open === 0) resolve();
+    for (const member of present) {
+      transport
+        .call(member, 'vote', { paths }, { deadlineMs: voteDeadlineMs })
+        .then(({ held }) => {
+          answers.push({ member: member.id, ballots: held });
+          held.forEach((ballot, index) => ballot !== null && ballot.votes > 0 && decided.add(index));
+          return undefined;
+        })
+        .catch((error: unknown) => logger.debug('A member did not vote', { member: member.id, error }))
+        .finally(() => {
+          open--;
+          if (open === 0 || decided.size === paths.length) resolve();
+        })
+        .catch(() => undefined);
+    }
+  });
+  return answers;
+}
+
+/** The versions that only others hold, by path; without those whose holder does not answer. */
+async function fetchFromHolders(
+  { members, transport, logger }: VotingPorts,
+  outcomes: readonly {
+    readonly path: KeyPath;
+    readonly own: Version | undefined;
+    readonly outcome: Outcome;
+  }[],
+): Promise<ReadonlyMap<KeyPath, Version>> {
+  const byHolder = new Map<string, KeyPath[]>();
+  for (const { path, own, outcome } of outcomes) {
+    if (outcome.kind === 'settled' || own?.uuid === winnerOf(outcome)) continue;
+    byHolder.set(outcome.holder, [...(byHolder.get(outcome.holder) ?? []), path]);
+  }
+  const found = new Map<KeyPath, Version>();
+  for (const [id, wanted] of byHolder) {
+    const holder = members.get(id);
+    if (holder === undefined) continue;
+    try {
+      for (const { path, version } of await fetchAll(transport, holder, wanted)) found.set(path, version);
+    } catch (error) {
+      logger.debug('A winner could not be fetched', { member: id, error });
+    }
+  }
+  return found;
+}
+
+async function fetchAll(
+  transport: PeerTransport,
+  holder: Member,
+  paths: readonly KeyPath[],
+): Promise<readonly KeyVersion[]> {
+  const all: KeyVersion[] = [];
+  const open = new Set(paths);
+  while (open.size > 0) {
+    const selections = [...open].map((path) => {
+      const hashes = pathHash(path);
+      return { leaf: leafOfEntry(hashes), hashes };
+    });
+    const { versions, isComplete } = await transport.call(
+      holder,
+      'fetch',
+      { selections },
+      { deadlineMs: voteDeadlineMs },
+    );
+    for (const version of versions) open.delete(version.path);
+    all.push(...versions);
+    if (isComplete || versions.length === 0) break;
+  }
+  return all;
+}
+
+function winnerOf(outcome: Outcome): string | undefined {
+  return outcome.kind === 'elected' ? outcome.uuid : undefined;
+}

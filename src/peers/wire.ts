@@ -1,0 +1,356 @@
+import { decode, encode } from '@msgpack/msgpack';
+import { z } from 'zod';
+import { KvsError, type KvsErrorCode } from '../core/errors.ts';
+import { parsePath, type KeyPath } from '../core/key-path.ts';
+import { limits } from '../core/limits.ts';
+import type { Member } from '../core/membership.ts';
+import { peerProtocol, type PeerCallName, type PeerReply, type PeerRequest } from '../core/peer-calls.ts';
+import type { TimeEntry } from '../core/ports.ts';
+import { checkVersion, type KeyVersion } from '../core/version.ts';
+
+/*
+ * Messages between nodes, in MessagePack:
+ *
+ *   request  [protocol, cluster name, sender's id, sender's store id, receiver's id or null, name of the call, body]
+ *   reply    [0, body], or [1, code, message] for a refusal
+ *
+ * Each body has the shape that `peer-calls.ts` gives its call; versions are arrays in the order of `versionSchema`.
+ * Whatever does not have its shape, or is out of bounds, is refused as a whole.
+ */
+
+const whole = z.int().min(0);
+const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not bytes');
+const nodeId = z.string().min(1).max(limits.nodeIdBytesMax);
+const storeId = z.string().min(1).max(64);
+const address = z
+  .string()
+  .max(300)
+  .regex(/^[^\s/]+:\d{1,5}$/);
+const path = z.string().transform((text, context): KeyPath => {
+  try {
+    return parsePath(text);
+  } catch {
+    context.addIssue('not a path');
+    return z.NEVER;
+  }
+});
+const paths = z.array(path).max(limits.pageItemsMax);
+
+const record = z.object({
+  id: nodeId,
+  address,
+  storeId,
+  joinedTimestamp: whole.max(limits.timestampMsMax),
+  incarnation: whole,
+  state: z.enum(['alive', 'suspect', 'dead', 'left']),
+});
+const news = z.object({
+  records: z.array(record).max(limits.membersMax),
+  forgotten: z.array(storeId).max(limits.forgottenMax),
+});
+
+const versionSchema = z.tuple([
+  path,
+  z.string(),
+  z.number(),
+  z.number(),
+  z.string(),
+  z.number(),
+  z.number(),
+  z.boolean(),
+  z.number().nullable(),
+  z.string(),
+  bytes,
+]);
+type PackedVersion = z.input<typeof versionSchema>;
+
+const versions = z
+  .array(
+    versionSchema.transform((fields, context): KeyVersion => {
+      const [
+        path,
+        uuid,
+        timestamp,
+        counter,
+        origin,
+        originJoined,
+        votes,
+        deleted,
+        expiresAt,
+        contentType,
+        data,
+      ] = fields;
+      const version = {
+        uuid,
+        timestamp,
+        counter,
+        origin,
+        originJoined,
+        votes,
+        deleted,
+        expiresAt: expiresAt ?? undefined,
+        contentType,
+        // A copy: a small value must not keep the whole message in memory.
+        data: data.slice(),
+      };
+      try {
+        checkVersion(version);
+      } catch (error) {
+        context.addIssue((error as Error).message);
+        return z.NEVER;
+      }
+      return { path, version };
+    }),
+  )
+  .max(limits.pageItemsMax);
+
+const ballot = z.object({
+  origin: z.string().max(limits.nodeIdBytesMax),
+  originJoined: whole.max(limits.timestampMsMax),
+  timestamp: whole.max(limits.timestampMsMax),
+  counter: whole.max(limits.counterMax),
+  uuid: z.string().max(36),
+  votes: whole.max(limits.votesMax),
+});
+const timeEntry = z.object({
+  timestamp: whole.max(limits.timestampMsMax),
+  counter: whole.max(limits.counterMax),
+  path,
+});
+const index = z.int().min(0).max(65_535);
+const nothing = z.null();
+const sequence = whole.max(limits.sequenceMax);
+const rootBytes = bytes.refine(({ length }) => length === 16);
+
+const schemas: {
+  readonly [Name in PeerCallName]: {
+    readonly request: z.ZodType<PeerRequest<Name>>;
+    readonly reply: z.ZodType<PeerReply<Name>>;
+  };
+} = {
+  ping: { request: news, reply: news },
+  probe: {
+    request: z.object({ id: nodeId, deadlineMs: z.number().min(1).max(60_000) }),
+    reply: z.object({ isAlive: z.boolean() }),
+  },
+  gossip: {
+    request: z.object({ digest: z.string().max(64), news: news.nullable() }),
+    reply: z.object({ digest: z.string().max(64), news: news.nullable() }),
+  },
+  push: {
+    request: z.object({ versions, isRumour: z.boolean() }),
+    reply: z.object({ newer: versions, hasConflict: z.boolean() }),
+  },
+  behind: { request: nothing, reply: nothing },
+  compare: {
+    request: z.object({ sequence, root: rootBytes, newest: bytes }),
+    reply: z.object({ isReady: z.boolean(), sequence, root: rootBytes, newest: bytes }),
+  },
+  branches: { request: nothing, reply: z.object({ digests: bytes }) },
+  leaves: {
+    request: z.object({ branches: z.array(z.int().min(0).max(255)).max(limits.comparedBranchesMax) }),
+    reply: z.object({ digests: z.array(bytes) }),
+  },
+  entries: {
+    request: z.object({ leaves: z.array(index).max(limits.pageItemsMax) }),
+    reply: z.object({ listings: z.array(z.object({ leaf: index, entries: bytes })) }),
+  },
+  fetch: {
+    request: z.object({
+      selections: z.array(z.object({ leaf: index, hashes: bytes })).max(limits.pageItemsMax),
+    }),
+    reply: z.object({ versions, isComplete: z.boolean() }),
+  },
+  complete: {
+    request: z.object({ holds: sequence, sequence, storeId }),
+    reply: nothing,
+  },
+  page: {
+    request: z.object({ before: timeEntry.nullable() }),
+    reply: z.object({ versions, next: timeEntry.nullable(), isWhole: z.boolean() }),
+  },
+  vote: {
+    request: z.object({ paths }),
+    reply: z.object({ held: z.array(ballot.nullable()) }),
+  },
+  leave: { request: z.object({ incarnation: whole }), reply: nothing },
+};
+
+/** Who sends a message, and to whom. */
+export interface Envelope {
+  readonly cluster: string;
+  readonly from: { readonly id: string; readonly storeId: string };
+  /** The id of the receiver; null for whoever has the address. */
+  readonly to: string | null;
+}
+
+export type DecodedRequest = {
+  readonly [Name in PeerCallName]: Envelope & { readonly name: Name; readonly request: PeerRequest<Name> };
+}[PeerCallName];
+
+export function encodeRequest<Name extends PeerCallName>(
+  { cluster, from, to }: Envelope,
+  name: Name,
+  request: PeerRequest<Name>,
+): Uint8Array {
+  return encode([peerProtocol, cluster, from.id, from.storeId, to, name, packed(request)]);
+}
+
+const protocolAlone = z.tuple([z.int()]).rest(z.unknown());
+const requestSchema = z.tuple([
+  z.literal(peerProtocol),
+  z.string().max(limits.nodeIdBytesMax),
+  nodeId,
+  storeId,
+  nodeId.nullable(),
+  z.enum(Object.keys(schemas) as [PeerCallName, ...PeerCallName[]]),
+  z.unknown(),
+]);
+
+/**
+ * Reads a request.
+ *
+ * @throws KvsError KVS_BAD_REQUEST; KVS_OTHER_PROTOCOL for one of another version
+ */
+export function decodeRequest(message: Uint8Array): DecodedRequest {
+  const decoded = decodeMessage(message);
+  const [protocol] = parsed(protocolAlone, decoded, 'request');
+  if (protocol !== peerProtocol) {
+    throw new KvsError(
+      'KVS_OTHER_PROTOCOL',
+      `This node speaks version ${peerProtocol} of the protocol between nodes, not ${protocol}`,
+    );
+  }
+  const [, cluster, id, storeId, to, name, body] = parsed(requestSchema, decoded, 'request');
+  const request = parsed(schemas[name].request as z.ZodType, body, name);
+  return { cluster, from: { id, storeId }, to, name, request } as DecodedRequest;
+}
+
+export function encodeReply<Name extends PeerCallName>(reply: PeerReply<Name>): Uint8Array {
+  return encode([0, packed(reply)]);
+}
+
+export function encodeRefusal(error: KvsError): Uint8Array {
+  return encode([1, error.code, error.message.slice(0, 1_000)]);
+}
+
+/** What a peer may refuse a call with; any other code becomes KVS_PEER_FAILED. */
+const refusals = [
+  'KVS_OTHER_CLUSTER',
+  'KVS_OTHER_PROTOCOL',
+  'KVS_OTHER_MEMBER',
+  'KVS_DUPLICATE_ID',
+  'KVS_FORGOTTEN',
+  'KVS_OVERLOADED',
+  'KVS_NOT_READY',
+] as const satisfies readonly KvsErrorCode[];
+
+const replySchema = z.union([
+  z.tuple([z.literal(0), z.unknown()]),
+  z.tuple([z.literal(1), z.string(), z.string()]),
+]);
+
+/**
+ * Reads the reply to a call.
+ *
+ * @throws KvsError with the code that the peer refused with; KVS_PEER_FAILED when it failed, or when this is no reply
+ */
+export function decodeReply<Name extends PeerCallName>(name: Name, message: Uint8Array): PeerReply<Name> {
+  let reply: z.output<typeof replySchema>;
+  try {
+    reply = parsed(replySchema, decodeMessage(message), 'reply');
+    if (reply[0] === 0) return parsed(schemas[name].reply, reply[1], name);
+  } catch (cause) {
+    throw new KvsError('KVS_PEER_FAILED', `Not a reply to ${name}: ${(cause as Error).message}`, { cause });
+  }
+  const code = refusals.find((known) => known === reply[1]);
+  throw new KvsError(code ?? 'KVS_PEER_FAILED', reply[2]);
+}
+
+const savedMember = record.extend({ lastSeen: whole });
+const savedTable = z.object({
+  incarnation: whole,
+  members: z.array(savedMember),
+  forgotten: z.array(z.string()),
+  claims: z.array(z.tuple([z.string(), sequence])),
+});
+
+/** The member table as it is kept on disk. */
+export interface SavedTable {
+  readonly incarnation: number;
+  readonly members: readonly Member[];
+  readonly forgotten: readonly string[];
+  readonly claims: readonly (readonly [storeId: string, sequence: number])[];
+}
+
+export function encodeTable(table: SavedTable): Uint8Array {
+  return encode(table);
+}
+
+/** @throws KvsError KVS_BAD_REQUEST */
+export function decodeTable(saved: Uint8Array): SavedTable {
+  return parsed(savedTable, decodeMessage(saved), 'member table');
+}
+
+/** A body with its versions as arrays, and without absent fields. */
+function packed(body: object | null): unknown {
+  if (body === null) return null;
+  return Object.fromEntries(
+    Object.entries(body).map(([name, value]) => [
+      name,
+      name === 'versions' || name === 'newer'
+        ? (value as readonly KeyVersion[]).map(packVersion)
+        : (value as unknown),
+    ]),
+  );
+}
+
+function packVersion({ path, version }: KeyVersion): PackedVersion {
+  return [
+    path,
+    version.uuid,
+    version.timestamp,
+    version.counter,
+    version.origin,
+    version.originJoined,
+    version.votes,
+    version.deleted,
+    version.expiresAt ?? null,
+    version.contentType,
+    version.data,
+  ];
+}
+
+function decodeMessage(message: Uint8Array): unknown {
+  try {
+    return decode(message, {
+      maxStrLength: 8_192,
+      maxBinLength: limits.messageBytesMax,
+      maxArrayLength: 65_536,
+      maxMapLength: 64,
+      maxExtLength: 0,
+    });
+  } catch (cause) {
+    throw new KvsError('KVS_BAD_REQUEST', 'Not a message of this protocol', { cause });
+  }
+}
+
+function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw new KvsError(
+    'KVS_BAD_REQUEST',
+    `Not a ${what}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`,
+  );
+}
+
+/** A position in the time index as it is kept on disk; null: the end. */
+export function encodePosition(position: TimeEntry | null): Uint8Array {
+  return encode(position);
+}
+
+/** @throws KvsError KVS_BAD_REQUEST */
+export function decodePosition(saved: Uint8Array): TimeEntry | null {
+  return parsed(timeEntry.nullable(), decodeMessage(saved), 'position');
+}
