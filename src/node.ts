@@ -1,17 +1,13 @@
+import { lookup } from 'node:dns/promises';
 import { isIPv6 } from 'node:net';
-import { createActor, fromPromise, toPromise } from 'xstate';
-import { makeCollect } from './actors/effects/collect.actor.ts';
-import { collectorMachine } from './actors/collector/collector.machine.ts';
-import { Inspector } from './actors/inspector.ts';
-import { modeControllerMachine } from './actors/mode-controller/mode-controller.machine.ts';
-import { nodeMachine, type HttpHandle, type StoreHandle } from './actors/node/node.machine.ts';
-import type { ChildSpec } from './actors/node/supervision.ts';
+import { toPromise } from 'xstate';
+import { composeNode, type Listening, type Served } from './compose-node.ts';
 import type { Config } from './config.ts';
 import { KvsError } from './core/errors.ts';
 import type { Logger } from './core/ports.ts';
 import { createApp } from './http/app.ts';
+import { PeerClient } from './http/peer-client.ts';
 import { listen } from './http/server.ts';
-import { MemberTable } from './members.ts';
 import type { Level } from './store/level.ts';
 import { RocksdbLevel } from './store/rocksdb-level.ts';
 import { openVersionStore, type OpenVersionStore, type VersionStoreOptions } from './store/version-store.ts';
@@ -34,109 +30,22 @@ export interface RunningNode {
  * @throws KvsError KVS_STORE_LOCKED, KVS_STORE_UNUSABLE, KVS_ADDRESS_UNAVAILABLE, having closed what was open
  */
 export async function startNode(config: Config, { logger }: { logger: Logger }): Promise<RunningNode> {
-  const inspector = new Inspector(systemClock);
-  const closing = new AbortController();
-
-  const openStore = async (): Promise<OpenVersionStore> => {
-    const store = await openStoreOf(config, logger, {
-      onFailure: (error) => root.send({ type: 'store.failed', message: error.message }),
-      onRecovery: () => root.send({ type: 'store.recovered' }),
-    });
-    const onSummed = () => root.send({ type: 'digests.summed' });
-    store.whenDigestsReady().then(onSummed, () => undefined);
-    return store;
-  };
-
-  const listenHttp = async (store: OpenVersionStore): Promise<HttpHandle> => {
-    const members = new MemberTable(
-      {
-        id: config.node_id,
-        address: config.advertise_address,
-        storeId: store.storeId,
-        joinedTimestamp: store.createdAt,
-        incarnation: 0,
-        state: 'alive',
-        lastSeen: systemClock.now(),
-      },
-      systemClock,
-    );
-    const app = createApp({
-      store,
-      members,
-      status: {
-        nodeId: config.node_id,
-        mode: () => root.getSnapshot().context.mode,
-        isReady: () => root.getSnapshot().matches('running'),
-      },
-      inspector,
-      clock: systemClock,
-      logger,
-      maxValueBytes: config.max_value_bytes,
-      debugAccess: config.debug,
-      closing: closing.signal,
-    });
-    const server = await listen(app, {
-      host: config.bind_address,
-      port: config.port,
-      requestTimeoutMs: config.request_timeout_ms,
-      headerTimeoutMs: config.header_timeout_ms,
-      keepAliveTimeoutMs: config.keep_alive_timeout_ms,
-      connectionsMax: config.connections_max,
-      maxValueBytes: config.max_value_bytes,
-    }).catch((cause: unknown) => {
-      throw addressError(config, cause);
-    });
-    members.setAddress(advertisedAddress(config, server.port));
-    return {
-      url: `http://${hostInUrl(server.host)}:${server.port}`,
-      close: async (graceMs) => {
-        closing.abort();
-        await server.close(graceMs);
-      },
-    };
-  };
-
-  const children = (store: StoreHandle): readonly ChildSpec[] => [
-    {
-      id: 'mode-controller',
-      logic: modeControllerMachine,
-      input: { readOnly: config.read_only, bootstrap: false },
-    },
-    {
-      id: 'collector',
-      logic: collectorMachine.provide({
-        actors: {
-          collect: makeCollect(store as OpenVersionStore, () => (store as OpenVersionStore).sequence),
-        },
-      }),
-    },
-  ];
-
-  const root = createActor(
-    nodeMachine.provide({
-      actors: {
-        openStore: fromPromise<StoreHandle>(openStore),
-        listenHttp: fromPromise<HttpHandle, { store: StoreHandle | undefined }>(({ input }) =>
-          listenHttp(input.store as OpenVersionStore),
-        ),
-      },
-    }),
-    {
-      id: 'node',
-      inspect: inspector.inspect,
-      input: {
-        mode: config.read_only ? 'read-only' : 'normal',
-        shutdownTimeoutMs: config.shutdown_timeout_ms,
-        chance: () => systemRandom.next(),
-        children,
-      },
-    },
-  );
+  const peers = new PeerClient();
+  const { root } = composeNode(config, {
+    clock: systemClock,
+    random: systemRandom,
+    logger,
+    openStore: (listeners) => openStoreOf(config, logger, listeners),
+    listen: (served) => listenOn(config, served, logger),
+    send: (address, message, { deadlineMs }) => peers.send(address, message, { deadlineMs }),
+    resolve: resolveSeed,
+  });
   root.start();
 
-  const ended = toPromise(root).then(({ failure }) =>
-    failure === undefined ? {} : { failure: asError(failure) },
-  );
+  const ended = toPromise(root).then(async ({ failure }) => {
+    await peers.close();
+    return failure === undefined ? {} : { failure: asError(failure) };
+  });
   const url = await new Promise<string>((resolve, reject) => {
     const subscription = root.subscribe(({ context, value }) => {
       if (value === 'running' && context.http !== undefined) {
@@ -157,6 +66,53 @@ export async function startNode(config: Config, { logger }: { logger: Logger }):
       logger.info('The node has stopped');
     },
   };
+}
+
+async function listenOn(
+  config: Config,
+  { store, cluster, status, inspector }: Served,
+  logger: Logger,
+): Promise<Listening> {
+  const closing = new AbortController();
+  const app = createApp({
+    store,
+    members: cluster.members,
+    peers: cluster.service,
+    status,
+    inspector,
+    clock: systemClock,
+    logger,
+    maxValueBytes: config.max_value_bytes,
+    debugAccess: config.debug,
+    closing: closing.signal,
+  });
+  const server = await listen(app, {
+    host: config.bind_address,
+    port: config.port,
+    requestTimeoutMs: config.request_timeout_ms,
+    headerTimeoutMs: config.header_timeout_ms,
+    keepAliveTimeoutMs: config.keep_alive_timeout_ms,
+    connectionsMax: config.connections_max,
+    maxValueBytes: config.max_value_bytes,
+  }).catch((cause: unknown) => {
+    throw addressError(config, cause);
+  });
+  return {
+    url: `http://${hostInUrl(server.host)}:${server.port}`,
+    address: advertisedAddress(config, server.port),
+    close: async (graceMs) => {
+      closing.abort();
+      await server.close(graceMs);
+    },
+  };
+}
+
+/** A name may stand for several addresses, all of which are seeds. */
+async function resolveSeed(seed: string): Promise<readonly string[]> {
+  const [, host, port] = /^\[?(.*?)\]?:(\d+)$/.exec(seed) ?? [];
+  if (host === undefined || port === undefined) return [];
+  const found = await lookup(host, { all: true });
+  return found.map(({ address }) => `${hostInUrl(address)}:${port}`);
 }
 
 async function openStoreOf(

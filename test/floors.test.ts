@@ -37,6 +37,18 @@ const offending: readonly (readonly [string, string, string])[] = [
   ['src/core/version.ts', typesFrom('../store/level.ts'), restrictedImport],
   ['src/core/version.ts', `export * from '../store/level.ts';\n`, restrictedImport],
   ['src/core/version.ts', `export const a = import('node:fs');\n`, restrictedImport],
+  // What nodes say to each other stands on core and the codec.
+  ...[
+    'node:fs',
+    'xstate',
+    'hono',
+    'undici',
+    '../store/level.ts',
+    '../http/app.ts',
+    '../actors/inspector.ts',
+  ].map((module) => ['src/peers/exchange.ts', from(module), restrictedImport] as const),
+  ['src/peers/exchange.ts', use('Date.now()'), restrictedGlobal],
+  ['src/peers/exchange.ts', use('Math.random()'), restrictedProperty],
   // The store stands on core and the database.
   ...[
     'zod',

@@ -206,6 +206,47 @@ export interface MembershipChange {
   readonly member: Member;
 }
 
+/** What came of an attempt to join: somebody answered, nobody did, or there is nobody but this node to ask. */
+export type JoinResult = 'joined' | 'nobody' | 'empty';
+
+/** How the gossiper speaks to the cluster. Each call settles by itself, within the deadlines of its requests. */
+export interface Gossip {
+  /** Asks the seeds, and whom this node knew in former days, to be let in. */
+  join(): Promise<JoinResult>;
+  /** Compares views with one to three members at random. */
+  exchange(): Promise<void>;
+  /** Tells the latest news to a few members. */
+  spread(): Promise<void>;
+  /** Tells the members that this node goes away. */
+  leave(): Promise<void>;
+}
+
+/** What came of a probe. */
+export type ProbeResult =
+  /** The member answered, itself or through another one. */
+  | 'alive'
+  /** It did not, and those who were asked to try in this node's place did answer. */
+  | 'silent'
+  /** Nobody answered: this node may well be the one that is not well. */
+  | 'unheard';
+
+/** How the failure-detector asks who is alive. */
+export interface Probing {
+  probe(options: {
+    readonly id: string;
+    /** The time that the member itself has to answer, and the time that others have to ask it, ms. */
+    readonly directMs: number;
+    readonly indirectMs: number;
+  }): Promise<ProbeResult>;
+  /** Asks a member once, and tells it what is said of it. */
+  ask(id: string, deadlineMs: number): Promise<boolean>;
+  /** Asks one dead member whether it is back. */
+  revisit(): Promise<void>;
+}
+
+/** What is left in an outbox after a push. */
+export type PushResult = 'empty' | 'more' | 'overflown';
+
 /** Long work with a peer, a request at a time, so that whoever does it can pause, and give up, in between. */
 export interface Steps {
   /** Does one step; settles with what it was, or with null when the work was complete. */
@@ -216,6 +257,13 @@ export interface Steps {
 
 /** What a step asked of its peer: something to compare, or data. */
 export type StepKind = 'request' | 'fetch';
+
+/** How a vote on some keys ended. */
+export interface VoteResult {
+  readonly decisions: readonly Decision[];
+  /** Keys whose winner could not be had: they need another vote. */
+  readonly undecided: readonly KeyPath[];
+}
 
 /** How a vote on one key ended. */
 export interface Decision {

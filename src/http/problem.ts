@@ -25,6 +25,7 @@ export const problems = {
   KVS_OTHER_CLUSTER: [421, 'Another cluster'],
   KVS_OTHER_PROTOCOL: [421, 'Another version of the protocol'],
   KVS_OTHER_MEMBER: [421, 'Another member'],
+  KVS_SELF: [421, 'The same node'],
   KVS_DUPLICATE_ID: [409, 'The id is taken'],
   KVS_FORGOTTEN: [410, 'The store was forgotten'],
   KVS_PEER_UNREACHABLE: [502, 'A peer does not answer'],

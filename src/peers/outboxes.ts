@@ -57,18 +57,28 @@ export class Outboxes {
 
   /**
    * Puts versions into the boxes of all members, or of some at random where there are many: they tell the others.
-   * A box that overflows is emptied, and its member is behind.
+   * A box that overflows is emptied, and its member is behind. Returns the members whose boxes were empty before, or
+   * have overflown now.
    */
-  add(versions: readonly KeyVersion[], except?: string): void {
+  add(versions: readonly KeyVersion[], except?: string): string[] {
+    const changed: string[] = [];
     for (const { id } of this.#targets(except)) {
       if (this.#overflown.has(id)) continue;
       const box = this.#boxes.get(id) ?? new Outbox();
       this.#boxes.set(id, box);
-      if (!versions.every((version) => box.add(version))) {
+      const wasEmpty = box.size === 0;
+      const fits = versions.every((version) => box.add(version));
+      if (!fits) {
         this.#boxes.delete(id);
         this.#overflown.add(id);
       }
+      if (wasEmpty || !fits) changed.push(id);
     }
+    return changed;
+  }
+
+  get isEmpty(): boolean {
+    return [...this.#boxes.values()].every(({ size }) => size === 0);
   }
 
   /** Whether what is pushed must be passed on by whoever gets it. */

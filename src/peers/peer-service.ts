@@ -76,8 +76,7 @@ export class PeerService {
     if (to !== null && to !== members.self.id) {
       throw new KvsError('KVS_OTHER_MEMBER', `This node is ${members.self.id}, not ${to}`);
     }
-    if (from.storeId === members.self.storeId)
-      throw new KvsError('KVS_OTHER_MEMBER', 'A node does not call itself');
+    if (from.storeId === members.self.storeId) throw new KvsError('KVS_SELF', 'A node does not call itself');
     members.admit(from);
     members.noteContact(from.id);
   }

@@ -2,7 +2,7 @@ import type { KeyPath } from '../core/key-path.ts';
 import { leafOfEntry, pathHash } from '../core/leaf-entries.ts';
 import type { Member } from '../core/membership.ts';
 import type { Ballot, PeerTransport } from '../core/peer-calls.ts';
-import type { Clock, Decision, Logger, Membership, VersionStore } from '../core/ports.ts';
+import type { Clock, Decision, Logger, Membership, VersionStore, VoteResult } from '../core/ports.ts';
 import type { KeyVersion, Version } from '../core/version.ts';
 import type { Merger } from './merger.ts';
 import { tally, type Outcome, type Vote } from './tally.ts';
@@ -22,7 +22,7 @@ export interface VotingPorts {
 }
 
 /** Lets the members vote on keys, stores the winners, and tells what was decided. */
-export async function holdVote(ports: VotingPorts, paths: readonly KeyPath[]): Promise<readonly Decision[]> {
+export async function holdVote(ports: VotingPorts, paths: readonly KeyPath[]): Promise<VoteResult> {
   const { store, members, clock } = ports;
   const answers = await collectBallots(ports, paths);
   const held = await store.getMany(paths);
@@ -35,11 +35,12 @@ export async function holdVote(ports: VotingPorts, paths: readonly KeyPath[]): P
   const versions = await fetchFromHolders(ports, outcomes);
   const winners: KeyVersion[] = [];
   const decisions: Decision[] = [];
+  const undecided: KeyPath[] = [];
   for (const { path, own, outcome } of outcomes) {
     if (outcome.kind === 'settled') continue;
     const version = own?.uuid === winnerOf(outcome) ? own : versions.get(path);
-    if (version === undefined) continue;
-    if (outcome.kind === 'superseded') winners.push({ path, version });
+    if (version === undefined) undecided.push(path);
+    else if (outcome.kind === 'superseded') winners.push({ path, version });
     // The holder may have something newer by now, which no vote concerns.
     else if (version.uuid !== outcome.uuid) winners.push({ path, version });
     else {
@@ -58,7 +59,7 @@ export async function holdVote(ports: VotingPorts, paths: readonly KeyPath[]): P
   for (const { path, winner, origin, tally } of decisions) {
     ports.logger.info('A conflict was decided by vote', { path, winner, origin, tally });
   }
-  return decisions;
+  return { decisions, undecided };
 }
 
 interface Answer {

@@ -1,10 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { createActor, fromPromise, SimulatedClock, setup, waitFor } from 'xstate';
-import {
-  collectDeadlineMs,
-  collectIntervalMs,
-  collectorMachine,
-} from '../../src/actors/collector/collector.machine.ts';
+import { collectDeadlineMs, collectorMachine } from '../../src/actors/collector/collector.machine.ts';
 import { modeControllerMachine } from '../../src/actors/mode-controller/mode-controller.machine.ts';
 import type { ModeChanged } from '../../src/actors/mode-controller/mode-controller.events.ts';
 
@@ -60,23 +56,25 @@ describe('the mode-controller', () => {
 });
 
 describe('the collector', () => {
+  const intervalMs = 1_000;
+
   function start(collect: () => Promise<{ retired: number; removed: number; held: number }>) {
     const clock = new SimulatedClock();
     const machine = collectorMachine.provide({ actors: { collect: fromPromise(collect) } });
-    const actor = createActor(machine, { clock }).start();
+    const actor = createActor(machine, { clock, input: { intervalMs } }).start();
     return { actor, clock };
   }
 
   it('collects once in every interval and shows what came of it', async () => {
     const result = { retired: 1, removed: 2, held: 3 };
     const { actor, clock } = start(async () => result);
-    clock.increment(collectIntervalMs - 1);
+    clock.increment(intervalMs - 1);
     expect(actor.getSnapshot().value).toBe('waiting');
     clock.increment(1);
     expect(actor.getSnapshot().value).toBe('collecting');
     await waitFor(actor, (snapshot) => snapshot.matches('waiting'));
-    expect(actor.getSnapshot().context).toEqual({ last: result, failures: 0 });
-    clock.increment(collectIntervalMs);
+    expect(actor.getSnapshot().context).toMatchObject({ last: result, failures: 0 });
+    clock.increment(intervalMs);
     expect(actor.getSnapshot().value).toBe('collecting');
   });
 
@@ -85,11 +83,11 @@ describe('the collector', () => {
     const { actor, clock } = start(() =>
       isHanging ? new Promise(() => undefined) : Promise.reject(new Error('full')),
     );
-    clock.increment(collectIntervalMs);
+    clock.increment(intervalMs);
     await waitFor(actor, (snapshot) => snapshot.matches('waiting'));
     expect(actor.getSnapshot().context.failures).toBe(1);
     isHanging = true;
-    clock.increment(collectIntervalMs);
+    clock.increment(intervalMs);
     clock.increment(collectDeadlineMs);
     expect(actor.getSnapshot()).toMatchObject({ value: 'waiting', context: { failures: 2 } });
   });

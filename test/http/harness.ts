@@ -3,7 +3,7 @@ import type { ActorInspector, ActorTransition, Mode } from '../../src/core/ports
 import { createApp } from '../../src/http/app.ts';
 import type { HttpDeps, KvsApp } from '../../src/http/context.ts';
 import { listen, type HttpServer, type ListenOptions } from '../../src/http/server.ts';
-import { MemberTable } from '../../src/members.ts';
+import { MemberTable } from '../../src/peers/member-table.ts';
 import type { OpenVersionStore } from '../../src/store/version-store.ts';
 import { FixedClock, memoryLevel, openTestStore, RecordingLogger } from '../store/harness.ts';
 
@@ -69,16 +69,16 @@ export async function makeApp(overrides: Partial<HttpDeps> = {}): Promise<HttpUn
   const closing = new AbortController();
   const node = { mode: 'normal' as Mode, isReady: true };
   const { store } = await openTestStore(memoryLevel(), { clock });
-  const self = {
-    storeId: store.storeId,
-    joinedTimestamp: 1,
-    incarnation: 0,
-    state: 'alive',
-    lastSeen: 0,
-  } as const;
   const app = createApp({
     store,
-    members: new MemberTable({ ...self, id: 'node1', address: '127.0.0.1:1' }, clock),
+    members: new MemberTable({
+      self: { id: 'node1', address: '127.0.0.1:1', storeId: store.storeId, joinedTimestamp: 1 },
+      clock,
+      logger,
+      saved: undefined,
+      forgetAfterMs: 0,
+      save: async () => undefined,
+    }),
     status: { nodeId: 'node1', mode: () => node.mode, isReady: () => node.isReady },
     inspector,
     clock,

@@ -1,10 +1,15 @@
 import { assign, fromPromise, setup } from 'xstate';
 import type { CollectResult } from '../../core/ports.ts';
 
-/** Between two collections, ms. Retention is counted in days, so an hour more or less does not matter. */
-export const collectIntervalMs = 3_600_000;
+const collectIntervalMsMax = 3_600_000;
+const collectIntervalMsMin = 200;
 /** A collection that takes longer is left to itself; the next one goes on where it was. */
 export const collectDeadlineMs = 600_000;
+
+/** The time between two collections, ms: a 24th of the retention, within bounds. */
+export function collectIntervalMs(retentionMs: number): number {
+  return Math.min(collectIntervalMsMax, Math.max(collectIntervalMsMin, retentionMs / 24));
+}
 
 const nothing: CollectResult = { retired: 0, removed: 0, held: 0 };
 
@@ -19,7 +24,12 @@ const nothing: CollectResult = { retired: 0, removed: 0, held: 0 };
  */
 export const collectorMachine = setup({
   types: {
-    context: {} as { readonly last: CollectResult; readonly failures: number },
+    input: {} as { readonly intervalMs: number },
+    context: {} as {
+      readonly intervalMs: number;
+      readonly last: CollectResult;
+      readonly failures: number;
+    },
     events: {} as { readonly type: 'drain' },
   },
   actors: {
@@ -29,11 +39,14 @@ export const collectorMachine = setup({
     noteResult: assign((_, params: { result: CollectResult }) => ({ last: params.result, failures: 0 })),
     noteFailure: assign({ failures: ({ context }) => context.failures + 1 }),
   },
-  delays: { collectInterval: collectIntervalMs, collectDeadline: collectDeadlineMs },
+  delays: {
+    collectInterval: ({ context }) => context.intervalMs,
+    collectDeadline: collectDeadlineMs,
+  },
 }).createMachine({
   id: 'collector',
   meta: { shows: ['last', 'failures'] },
-  context: { last: nothing, failures: 0 },
+  context: ({ input }) => ({ ...input, last: nothing, failures: 0 }),
   initial: 'waiting',
   on: { drain: { target: '.drained' } },
   states: {

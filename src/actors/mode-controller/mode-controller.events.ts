@@ -1,14 +1,8 @@
 import type { Mode } from '../../core/ports.ts';
+import type { BootstrapFact } from '../bootstrapper/bootstrapper.events.ts';
 
 /** What the mode-controller may be told. */
-export type ModeControllerEvent =
-  | { readonly type: 'bootstrap.started' }
-  /** `keys`: how many are there by now. */
-  | { readonly type: 'bootstrap.progressed'; readonly keys: number }
-  | { readonly type: 'bootstrap.finished' }
-  /** No seed answers at the moment; the bootstrapper goes on trying. */
-  | { readonly type: 'bootstrap.stalled' }
-  | { readonly type: 'drain' };
+export type ModeControllerEvent = BootstrapFact | { readonly type: 'drain' };
 
 /** What it tells. */
 export interface ModeChanged {

@@ -1,11 +1,13 @@
-import type { ModeControllerEvent } from '../mode-controller/mode-controller.events.ts';
+import type { Fact } from '../../core/facts.ts';
+import type { BootstrapFact } from '../bootstrapper/bootstrapper.events.ts';
 import type { Mode } from '../../core/ports.ts';
 
 /** What the node may be told, beside what its actors tell each other through it. */
 export type NodeEvent =
   | { readonly type: 'stop' }
   | { readonly type: 'mode.changed'; readonly mode: Mode }
-  | Exclude<ModeControllerEvent, { readonly type: 'drain' }>
+  | Fact
+  | BootstrapFact
   /** A commit failed: writes may be refused from now on, reads go on. */
   | { readonly type: 'store.failed'; readonly message: string }
   /** A commit succeeded again. */

@@ -231,6 +231,11 @@ export const nodeMachine = setup({
       on: {
         stop: { target: 'draining' },
         'bootstrap.*': { actions: 'route' },
+        'member.*': { actions: 'route' },
+        'versions.accepted': { actions: 'route' },
+        'conflict.detected': { actions: 'route' },
+        'rumour.heard': { actions: 'route' },
+        'cluster.foundEmpty': { actions: 'route' },
         'xstate.error.actor.*': { actions: 'planRestart' },
         'restart.due': { actions: 'restart' },
         'restart.settled': { actions: 'forgiveFailures' },

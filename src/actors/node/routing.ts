@@ -3,8 +3,19 @@
  * by their events only.
  */
 export const routing: Readonly<Record<string, readonly string[]>> = {
+  'versions.accepted': ['replicator'],
+  'member.joined': ['syncer', 'bootstrapper'],
+  'member.suspected': ['failure-detector'],
+  'member.failed': ['failure-detector', 'replicator', 'syncer'],
+  'member.recovered': ['failure-detector', 'syncer', 'bootstrapper'],
+  'member.left': ['failure-detector', 'replicator', 'syncer'],
+  'member.forgotten': ['failure-detector', 'replicator', 'syncer'],
+  'member.fellBehind': ['syncer'],
+  'rumour.heard': ['gossiper'],
+  'conflict.detected': ['conflict-resolver'],
+  'cluster.foundEmpty': ['bootstrapper'],
   'bootstrap.started': ['mode-controller'],
   'bootstrap.progressed': ['mode-controller'],
-  'bootstrap.finished': ['mode-controller'],
+  'bootstrap.finished': ['mode-controller', 'syncer'],
   'bootstrap.stalled': ['mode-controller'],
 };

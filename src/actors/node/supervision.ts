@@ -1,4 +1,5 @@
 import type { AnyActorLogic } from 'xstate';
+import { backoffMs } from '../../core/backoff.ts';
 
 /** How an actor of the node is made; the node starts it anew when it fails. */
 export interface ChildSpec {
@@ -21,13 +22,9 @@ export const restartDelayMsMax = 30_000;
 /** An actor that holds out this long is well again: its next failure counts as the first. */
 export const quietTimeMs = 60_000;
 
-/**
- * When to start an actor anew after its `failures`-th failure in a row: exponential, with full jitter in its upper
- * half, so that actors that failed together don't come back together. `chance` is in [0, 1).
- */
+/** When to start an actor anew after its `failures`-th failure in a row, ms. `chance` is in [0, 1). */
 export function restartDelayMs(failures: number, chance: number): number {
-  const longest = Math.min(restartDelayMsMax, restartDelayMsMin * 2 ** Math.min(failures - 1, 30));
-  return longest / 2 + (longest / 2) * chance;
+  return backoffMs(failures, { minMs: restartDelayMsMin, maxMs: restartDelayMsMax, chance });
 }
 
 /** The id of the actor that an `xstate.error.actor.<id>` or `xstate.done.actor.<id>` event is about. */

@@ -85,6 +85,11 @@ export class SimulatedNode {
     return this.#parts.disk;
   }
 
+  /** How often it was started. */
+  get runs(): number {
+    return this.#runs;
+  }
+
   get state(): 'running' | 'paused' | 'down' {
     if (this.#process === undefined) return 'down';
     return this.#isPaused ? 'paused' : 'running';

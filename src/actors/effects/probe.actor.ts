@@ -1,0 +1,24 @@
+import { fromPromise, type PromiseActorLogic } from 'xstate';
+import type { Probing, ProbeResult } from '../../core/ports.ts';
+
+/** What the failure-detector asks the network. */
+export function makeProbes(probing: Probing): {
+  readonly probe: PromiseActorLogic<
+    ProbeResult,
+    { readonly id: string; readonly directMs: number; readonly indirectMs: number }
+  >;
+  readonly revisit: PromiseActorLogic<void>;
+} {
+  return {
+    probe: fromPromise(({ input }) => probing.probe(input)),
+    revisit: fromPromise(() => probing.revisit()),
+  };
+}
+
+/** The last question to a suspected member; false when it does not answer. */
+export function makeAsk(
+  probing: Probing,
+  deadlineMs: number,
+): PromiseActorLogic<boolean, { readonly id: string }> {
+  return fromPromise(({ input }) => probing.ask(input.id, deadlineMs));
+}

@@ -1,0 +1,93 @@
+import type { ChildSpec } from './actors/node/supervision.ts';
+import { clusterActors } from './cluster-actors.ts';
+import type { Config } from './config.ts';
+import type { Fact } from './core/facts.ts';
+import type { Clock, Logger, Random } from './core/ports.ts';
+import type { KeyVersion } from './core/version.ts';
+import { isBootstrapped } from './peers/bootstrap.ts';
+import { Claims } from './peers/claims.ts';
+import { MemberTable } from './peers/member-table.ts';
+import { Merger } from './peers/merger.ts';
+import { Outboxes } from './peers/outboxes.ts';
+import { PeerService } from './peers/peer-service.ts';
+import { WireTransport, type SendMessage } from './peers/wire-transport.ts';
+import type { OpenVersionStore } from './store/version-store.ts';
+
+const hourMs = 3_600_000;
+
+/** The note under which a store keeps the member table. */
+const membersNote = 'members';
+
+export interface ClusterOptions {
+  readonly config: Config;
+  readonly store: OpenVersionStore;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+  readonly send: SendMessage;
+  /** The addresses that a seed stands for; throws where its name is unknown. */
+  readonly resolve: (seed: string) => Promise<readonly string[]>;
+  /** Tells the actors what happened. */
+  readonly tell: (fact: Fact) => void;
+  /** False while a bootstrap is under way. */
+  readonly isWhole: () => boolean;
+}
+
+/** A node's part in its cluster: what it knows of the others, how it answers them, and the actors that drive it. */
+export interface Cluster {
+  readonly members: MemberTable;
+  readonly service: PeerService;
+  /** The actors, in the order in which they start. To be asked for once the own address is known. */
+  actors(): readonly ChildSpec[];
+}
+
+/** Makes a node's part in its cluster from what its store remembers. */
+export async function openCluster(options: ClusterOptions): Promise<Cluster> {
+  const { config, store, clock, random, logger, tell } = options;
+  const members = new MemberTable({
+    self: {
+      id: config.node_id,
+      address: config.advertise_address,
+      storeId: store.storeId,
+      joinedTimestamp: store.createdAt,
+    },
+    clock,
+    logger,
+    saved: await store.note(membersNote),
+    forgetAfterMs: config.forget_member_hours * hourMs,
+    save: (bytes) => store.setNote(membersNote, bytes),
+  });
+  members.onChange(({ change, member }) => tell({ type: `member.${change}`, id: member.id }));
+  members.onRumour(() => tell({ type: 'rumour.heard' }));
+
+  const transport = new WireTransport(config.cluster_name, members, options.send);
+  const outboxes = new Outboxes(members, random);
+  const publish = (versions: readonly KeyVersion[], except?: string): void => {
+    const filled = outboxes.add(versions, except);
+    if (filled.length > 0) tell({ type: 'versions.accepted', members: filled });
+  };
+  const merger = new Merger({
+    store,
+    onConflict: (paths) => tell({ type: 'conflict.detected', paths }),
+    onRumour: publish,
+  });
+  const claims = new Claims(store, members);
+  store.onCommit(({ changes }) => {
+    const local = changes.filter((change) => change.local);
+    if (local.length > 0) publish(local);
+  });
+
+  const wasBootstrapped = await isBootstrapped(store);
+  const parts = { ...options, members, transport, outboxes, merger, claims, publish, wasBootstrapped };
+  const service = new PeerService({
+    cluster: config.cluster_name,
+    members,
+    store,
+    claims,
+    merger,
+    transport,
+    isWhole: options.isWhole,
+    onBehind: (id) => tell({ type: 'member.fellBehind', id }),
+  });
+  return { members, service, actors: () => clusterActors(parts) };
+}

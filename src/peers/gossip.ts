@@ -1,0 +1,142 @@
+import { KvsError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { Member } from '../core/membership.ts';
+import type { PeerAddress, PeerTransport } from '../core/peer-calls.ts';
+import type { Gossip, JoinResult, Logger, Membership, Random } from '../core/ports.ts';
+import { sample } from './outboxes.ts';
+
+/** For one message of gossip, ms. */
+export const gossipDeadlineMs = 5_000;
+/** For one message of rumours or one goodbye, ms: they are repeated to others anyway. */
+export const rumourDeadlineMs = 1_000;
+/** Members in one exchange of views, at most. */
+const exchangePartnersMax = 3;
+/** Members that hear a rumour in one round (memberlist's GossipNodes). */
+const rumourFanOut = 3;
+/** Members of former days that are asked beside the seeds when this node starts. */
+const formerMembersAsked = 3;
+
+export interface GossipPorts {
+  readonly members: Membership;
+  readonly transport: PeerTransport;
+  readonly random: Random;
+  readonly logger: Logger;
+  /** The configured seeds, `host:port`. */
+  readonly seeds: readonly string[];
+  /** The addresses that a seed stands for: a name may have several. */
+  readonly resolve: (seed: string) => Promise<readonly string[]>;
+}
+
+type Greeting = 'joined' | 'self' | 'nobody';
+
+/** Speaks to the cluster about the cluster. */
+export class PeerGossip implements Gossip {
+  readonly #ports: GossipPorts;
+
+  constructor(ports: GossipPorts) {
+    this.#ports = ports;
+  }
+
+  get knowsSomebody(): boolean {
+    return this.#ports.seeds.length > 0 || this.#knownOthers().length > 0;
+  }
+
+  async join(): Promise<JoinResult> {
+    const { members, random } = this.#ports;
+    const seeds = await this.#seedAddresses();
+    const former = sample(this.#knownOthers(), formerMembersAsked, random);
+    const others = seeds.filter((address) => address !== members.self.address);
+    const asked: PeerAddress[] = [...others.map((address) => ({ address })), ...former];
+    if (asked.length === 0) return 'empty';
+    const greetings = await Promise.all(asked.map((address) => this.#greet(address)));
+    if (greetings.includes('joined')) return 'joined';
+    return greetings.every((greeting) => greeting === 'self') ? 'empty' : 'nobody';
+  }
+
+  async exchange(): Promise<void> {
+    const { members, random } = this.#ports;
+    const count = 1 + Math.floor(random.next() * exchangePartnersMax);
+    const partners = sample(members.present(), count, random);
+    await Promise.all([...partners.map((member) => this.#compareViews(member)), this.#greetUnknownSeed()]);
+  }
+
+  async spread(): Promise<void> {
+    const { members, random, transport } = this.#ports;
+    const heard = sample(members.present(), rumourFanOut, random);
+    if (heard.length === 0) return;
+    const news = members.takeRumours(limits.rumourRecordsMax, heard.length);
+    await Promise.all(
+      heard.map(async (member) => {
+        try {
+          members.merge(await transport.call(member, 'ping', news, { deadlineMs: rumourDeadlineMs }));
+        } catch {
+          // It is told to others as well, and who is silent is for the failure-detector to find out.
+        }
+      }),
+    );
+  }
+
+  async leave(): Promise<void> {
+    const { members, transport, random } = this.#ports;
+    members.announceLeave();
+    const { incarnation } = members.self;
+    const told = sample(members.present(), limits.pushFanOut, random);
+    await Promise.allSettled(
+      told.map((member) =>
+        transport.call(member, 'leave', { incarnation }, { deadlineMs: rumourDeadlineMs }),
+      ),
+    );
+  }
+
+  #knownOthers(): readonly Member[] {
+    const { members } = this.#ports;
+    return [...members.present(), ...members.absent()];
+  }
+
+  async #seedAddresses(): Promise<readonly string[]> {
+    const { seeds, resolve, logger } = this.#ports;
+    const resolved = await Promise.all(
+      seeds.map(async (seed) => {
+        try {
+          return await resolve(seed);
+        } catch (error) {
+          logger.warn('The name of a seed node is unknown', { seed, error });
+          return [];
+        }
+      }),
+    );
+    return [...new Set(resolved.flat())];
+  }
+
+  /** A seed that is no member may belong to another half of the cluster that never heard of this one. */
+  async #greetUnknownSeed(): Promise<void> {
+    const { members, random } = this.#ports;
+    const known = new Set([members.self.address, ...members.present().map(({ address }) => address)]);
+    const unknown = (await this.#seedAddresses()).filter((address) => !known.has(address));
+    for (const address of sample(unknown, 1, random)) await this.#greet({ address });
+  }
+
+  async #greet(to: PeerAddress): Promise<Greeting> {
+    try {
+      await this.#compareViews(to);
+      return 'joined';
+    } catch (error) {
+      if (error instanceof KvsError && error.code === 'KVS_SELF') return 'self';
+      this.#ports.logger.debug('A node did not answer the greeting', { address: to.address, error });
+      return 'nobody';
+    }
+  }
+
+  /** Both sides know the same afterwards; nothing but digests is sent where they did before. */
+  async #compareViews(to: PeerAddress): Promise<void> {
+    const { members, transport } = this.#ports;
+    const options = { deadlineMs: gossipDeadlineMs };
+    const isStranger = to.id === undefined || members.get(to.id) === undefined;
+    const digest = members.digest();
+    const news = isStranger ? members.news() : null;
+    const theirs = await transport.call(to, 'gossip', { digest, news }, options);
+    if (theirs.news !== null) members.merge(theirs.news);
+    if (news !== null || theirs.digest === members.digest()) return;
+    await transport.call(to, 'gossip', { digest: members.digest(), news: members.news() }, options);
+  }
+}

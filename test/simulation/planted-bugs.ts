@@ -1,0 +1,57 @@
+import type { KeyVersion } from '../../src/core/version.ts';
+import type { StoredVersion } from '../../src/store/keyspace.ts';
+import type { OpenVersionStore } from '../../src/store/version-store.ts';
+import { encodeReply } from '../../src/peers/wire.ts';
+import type { Planted } from './kvs-node.ts';
+
+/** Faults that stores like this one have had, to see that the checks find them. */
+export const plantedBugs: Readonly<Record<string, Planted>> = {
+  'a merge that ignores votes': {
+    store: (store) =>
+      replacing(store, {
+        merge: (versions) =>
+          store.merge(versions.map(({ path, version }) => ({ path, version: { ...version, votes: 0 } }))),
+      }),
+  },
+  'a push that drops what it was given': {
+    send: (send) => async (address, message, options) =>
+      options.name === 'push'
+        ? encodeReply<'push'>({ newer: [], hasConflict: false })
+        : send(address, message, options),
+  },
+  'a tombstone collected while a dead member lacks it': {
+    store: (store) => replacing(store, { collect: () => store.collect(store.sequence) }),
+  },
+  'an old tombstone not sent in answer to a live version': {
+    store: (store) =>
+      replacing(store, {
+        merge: async (versions) =>
+          (await store.merge(versions)).map((result) =>
+            result.outcome === 'stale' && (result.current as StoredVersion).retired
+              ? { outcome: 'known' }
+              : result,
+          ),
+      }),
+  },
+  'a claim recorded before its data': {
+    store: (store, { clock }) =>
+      replacing(store, {
+        merge: async (versions: readonly KeyVersion[]) => {
+          clock.setTimeout(() => void store.merge(versions).catch(() => undefined), 3_000);
+          return versions.map(() => ({ outcome: 'accepted' as const }));
+        },
+      }),
+  },
+};
+
+/** A store with some of its methods replaced. */
+function replacing(store: OpenVersionStore, methods: Partial<OpenVersionStore>): OpenVersionStore {
+  return new Proxy(store, {
+    get: (target, name) => {
+      const replaced: unknown = Reflect.get(methods, name);
+      if (replaced !== undefined) return replaced;
+      const value: unknown = Reflect.get(target, name, target);
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value;
+    },
+  });
+}
