@@ -32,8 +32,11 @@ export class NodeProcess {
     this.#exit = once(child, 'close') as Promise<[number | null, NodeJS.Signals | null]>;
   }
 
-  /** Starts a node in `folder`, on a free port unless `settings` name one. */
-  static async spawn(folder: string, settings: NodeSettings = {}): Promise<NodeProcess> {
+  /**
+   * Starts a node in `folder`, on a free port unless `settings` name one. `preload` is code that runs in its process
+   * before it.
+   */
+  static async spawn(folder: string, settings: NodeSettings = {}, preload = ''): Promise<NodeProcess> {
     const config = join(folder, `${settings.node_id ?? 'node'}.yaml`);
     const keys = {
       node_id: 'node',
@@ -45,12 +48,16 @@ export class NodeProcess {
     const yaml = Object.entries(keys).map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`);
     await writeFile(config, yaml.join(''));
     return new NodeProcess(
-      spawn(process.execPath, [main, config], {
-        cwd: folder,
-        // Nothing of the surroundings configures a node under test.
-        env: { PATH: process.env['PATH'] },
-        stdio: ['ignore', 'pipe', 'pipe'],
-      }),
+      spawn(
+        process.execPath,
+        ['--import', `data:text/javascript,${encodeURIComponent(preload)}`, main, config],
+        {
+          cwd: folder,
+          // Nothing of the surroundings configures a node under test.
+          env: { PATH: process.env['PATH'] },
+          stdio: ['ignore', 'pipe', 'pipe'],
+        },
+      ),
     );
   }
 
@@ -60,8 +67,13 @@ export class NodeProcess {
     settings: NodeSettings = {},
   ): Promise<{ node: NodeProcess; url: string }> {
     const node = await NodeProcess.spawn(folder, settings);
-    const [url] = await node.outputMatching(/http:\/\/[\w.]+:\d+/);
-    return { node, url: url ?? '' };
+    return { node, url: await node.url() };
+  }
+
+  /** Waits until it listens; where it does. */
+  async url(): Promise<string> {
+    const [, url] = await this.outputMatching(/The node answers.*?(http:\/\/[\w.]+:\d+)/);
+    return url ?? '';
   }
 
   /** Waits until the output matches; fails when the process ends first. */
