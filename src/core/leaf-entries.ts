@@ -5,8 +5,8 @@ import type { DigestEntry } from './ports.ts';
 
 /*
  * One entry of a digest leaf as nodes compare it, 28 bytes, big-endian: hash of the path 8, timestamp 6, counter 4,
- * votes 2, the first bytes of the uuid 8. It tells which of two versions is the later one; where all but the uuids
- * are equal it tells only that they differ.
+ * votes 2, both halves of the uuid folded into 8. It tells which of two versions is the later one; where all but the
+ * uuids are equal it tells only that they differ.
  */
 export const entryBytes = 28;
 const uuidOffset = 20;
@@ -34,11 +34,10 @@ export function packEntries(entries: readonly DigestEntry[]): Uint8Array {
     view.setUint32(at + 10, entry.timestamp % 2 ** 32);
     view.setUint32(at + 14, entry.counter);
     view.setUint16(at + 18, entry.votes);
-    view.setUint32(at + uuidOffset, Number.parseInt(entry.uuid.slice(0, 8), 16));
-    view.setUint32(
-      at + uuidOffset + 4,
-      Number.parseInt(entry.uuid.slice(9, 13) + entry.uuid.slice(14, 18), 16),
-    );
+    // Folded, because a generator of uuids may vary either half only.
+    const { uuid } = entry;
+    view.setUint32(at + uuidOffset, digits(uuid, 0, 8) ^ digits(uuid, 19, 23, 24, 28));
+    view.setUint32(at + uuidOffset + 4, digits(uuid, 9, 13, 14, 18) ^ digits(uuid, 28, 36));
   });
   return packed;
 }
@@ -86,8 +85,15 @@ export function compareEntries(a: Uint8Array, b: Uint8Array): number | null {
 
 export function hex(bytes: Uint8Array): string {
   let text = '';
-  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  for (const byte of bytes) text += hexOfByte[byte] ?? '';
   return text;
+}
+
+const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+/** The number that one or two runs of hexadecimal digits make together. */
+function digits(text: string, start: number, end: number, start2 = 0, end2 = 0): number {
+  return Number.parseInt(text.slice(start, end) + text.slice(start2, end2), 16);
 }
 
 function writePathHash(path: KeyPath, bytes: Uint8Array, at: number): void {

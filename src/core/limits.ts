@@ -21,6 +21,8 @@ export const limits = {
   votesMax: 2 ** 16 - 1,
   /** The local commit sequence, six bytes: at 100,000 commits a second it lasts 89 years. */
   sequenceMax: 2 ** 48 - 1,
+  /** The incarnation of a member: more than it can start or refute in its life. A record beyond is refused. */
+  incarnationMax: 2 ** 48 - 1,
   /** Writes that wait for a commit. One more is refused with KVS_OVERLOADED. */
   pendingWritesMax: 65_536,
   /** Bytes of values that wait for a commit. A write beyond them is refused with KVS_OVERLOADED. */

@@ -11,10 +11,16 @@ import {
 } from '../core/membership.ts';
 import type { MembershipNews } from '../core/peer-calls.ts';
 import type { Clock, Logger, Members, Membership, MembershipChange } from '../core/ports.ts';
-import { decodeTable, encodeTable, type SavedTable } from './wire.ts';
+import { checkRecord, decodeTable, encodeTable, type SavedTable } from './wire.ts';
 
 /** How long a member that is gone stays in the public list, ms. Its record stays until it is forgotten. */
 export const shownAfterGoneMs = 600_000;
+
+/**
+ * The most that one look at the absent may count as time gone by, ms. A wall clock that was set right after a start
+ * can make years pass between two looks, and forgetting is for good.
+ */
+export const absenceStepMsMax = 3_600_000;
 
 /** Each piece of news is told to this many others, times the decimal logarithm of the cluster's size (memberlist). */
 const retransmitMultiplier = 4;
@@ -26,7 +32,7 @@ export interface MemberTableOptions {
   readonly logger: Logger;
   /** What `encode` gave before this start; undefined for a new store. */
   readonly saved: Uint8Array | undefined;
-  /** After how long a member that is gone is forgotten, ms; 0: never. */
+  /** After how long without a sign of life, while this node runs, a member that is gone is forgotten, ms; 0: never. */
   readonly forgetAfterMs: number;
   /** Makes the table durable, some time soon. */
   readonly save: (bytes: Uint8Array) => Promise<void>;
@@ -39,30 +45,39 @@ export interface MemberTableOptions {
 export class MemberTable implements Membership, Members {
   readonly #options: MemberTableOptions;
   #self: Member;
-  readonly #others = new Map<string, Member>();
+  readonly #others = new Map<string, KnownMember>();
   readonly #forgotten = new Set<string>();
-  /** By store id: up to where it holds what this store has. */
+  /** By store id: up to where it holds what this store has. Of stores of known members only. */
   readonly #claims = new Map<string, number>();
-  /** How often each piece of news has been told, by the id of the member or `!` and the forgotten store. */
+  /** How often each piece of news has been told, by `rumourOf` a member or `rumourOfStore` that is forgotten. */
   readonly #rumours = new Map<string, number>();
+  /** How long each absent member has been seen to be gone, ms, by its id. */
+  readonly #absentMs = new Map<string, number>();
+  #absenceLookedAt: number;
   readonly #listeners = new Set<(change: MembershipChange) => void>();
   #rumourListener: () => void = () => undefined;
+  /** What is asked for often, until something changes. */
+  #views: Views | undefined;
   #digest: string | undefined;
   #saving: Promise<void> | undefined;
+  #saveFailure: unknown;
   #isDirty = false;
+  #isFull = false;
   #refusal: KvsError | undefined;
 
   constructor(options: MemberTableOptions) {
     this.#options = options;
+    this.#absenceLookedAt = options.clock.now();
     const saved = options.saved === undefined ? undefined : decodeTable(options.saved);
     // One more than ever before: whatever the others still believe of an earlier life is thereby out of date.
     const incarnation = (saved?.incarnation ?? -1) + 1;
     this.#self = { ...options.self, incarnation, state: 'alive', lastSeen: options.clock.now() };
-    for (const member of saved?.members ?? [])
-      if (member.id !== this.#self.id) this.#others.set(member.id, member);
+    for (const member of saved?.members ?? []) this.#restore(member);
     for (const storeId of saved?.forgotten ?? []) this.#forgotten.add(storeId);
-    for (const [storeId, sequence] of saved?.claims ?? []) this.#claims.set(storeId, sequence);
-    this.#addRumour(this.#self.id);
+    // What others hold of another store says nothing of this one.
+    const claims = saved?.storeId === this.#self.storeId ? saved.claims : [];
+    for (const [storeId, sequence] of claims) this.#claims.set(storeId, sequence);
+    this.#changed(rumourOf(this.#self.id));
   }
 
   get self(): Member {
@@ -74,11 +89,11 @@ export class MemberTable implements Membership, Members {
     return this.#refusal;
   }
 
-  /** The address is known for certain only once the port is open. */
+  /** The address is known for certain only once the port is open. Whoever has heard another one learns the new one. */
   setAddress(address: string): void {
     if (address === this.#self.address) return;
     this.#self = { ...this.#self, address };
-    this.#changed(this.#self.id);
+    this.#raiseIncarnation(this.#self.incarnation);
   }
 
   get(id: string): Member | undefined {
@@ -86,11 +101,11 @@ export class MemberTable implements Membership, Members {
   }
 
   present(): readonly Member[] {
-    return [...this.#others.values()].filter(isPresent);
+    return this.#view().present;
   }
 
   absent(): readonly Member[] {
-    return [...this.#others.values()].filter((member) => !isPresent(member));
+    return this.#view().absent;
   }
 
   list(): readonly Member[] {
@@ -120,7 +135,10 @@ export class MemberTable implements Membership, Members {
 
   noteContact(id: string): void {
     const member = this.#others.get(id);
-    if (member !== undefined) this.#others.set(id, { ...member, lastSeen: this.#options.clock.now() });
+    if (member === undefined) return;
+    // In place: this happens with every message, and concerns none of the views.
+    member.lastSeen = this.#options.clock.now();
+    this.#absentMs.delete(id);
   }
 
   suspect(id: string): void {
@@ -141,9 +159,13 @@ export class MemberTable implements Membership, Members {
     for (const [name, told] of leastTold) {
       if (told + times >= toldMax) this.#rumours.delete(name);
       else this.#rumours.set(name, told + times);
-      const member = this.get(name);
-      if (name.startsWith('!')) forgotten.push(name.slice(1));
-      else if (member !== undefined) records.push(recordOf(member));
+      const subject = name.slice(1);
+      if (name === rumourOfStore(subject)) {
+        forgotten.push(subject);
+        continue;
+      }
+      const member = this.get(subject);
+      if (member !== undefined) records.push(recordOf(member));
     }
     return { records, forgotten };
   }
@@ -165,7 +187,7 @@ export class MemberTable implements Membership, Members {
 
   announceLeave(): void {
     this.#self = { ...this.#self, state: 'left' };
-    this.#changed(this.#self.id);
+    this.#changed(rumourOf(this.#self.id));
   }
 
   /**
@@ -198,6 +220,7 @@ export class MemberTable implements Membership, Members {
   }
 
   async join(member: Member): Promise<readonly Member[]> {
+    checkRecord(member);
     this.admit(member);
     if (member.id === this.#self.id) {
       throw new KvsError('KVS_BAD_REQUEST', `id: ${member.id} is the id of this node`);
@@ -235,18 +258,29 @@ export class MemberTable implements Membership, Members {
     await this.saved();
   }
 
-  /** Forgets whoever has been gone for longer than the configuration allows. */
+  /**
+   * Forgets whoever has been gone for longer than the configuration allows. To be called at least once in
+   * `absenceStepMsMax`; only time that passes between calls counts, and what this node was not there to see does not.
+   */
   forgetLongGone(): void {
-    const { forgetAfterMs, clock } = this.#options;
+    const now = this.#options.clock.now();
+    const passedMs = Math.min(Math.max(now - this.#absenceLookedAt, 0), absenceStepMsMax);
+    this.#absenceLookedAt = now;
+    const { forgetAfterMs } = this.#options;
     if (forgetAfterMs === 0) return;
-    for (const member of this.absent()) {
-      if (clock.now() - member.lastSeen > forgetAfterMs) this.#forgetStore(member.storeId);
+    for (const { id, storeId } of this.absent()) {
+      const absentMs = (this.#absentMs.get(id) ?? 0) + passedMs;
+      this.#absentMs.set(id, absentMs);
+      if (absentMs > forgetAfterMs) this.#forgetStore(storeId);
     }
   }
 
-  /** Notes up to where a store holds what this one has, as its node says. */
+  /**
+   * Notes up to where a store holds what this one has, as its node says. What a store once held it holds for ever, so
+   * the greatest claim counts, in whatever order they come; those of stores that no member has are ignored.
+   */
   noteClaim(storeId: string, sequence: number): void {
-    if (this.#claims.get(storeId) === sequence) return;
+    if (sequence <= (this.#claims.get(storeId) ?? 0) || this.#holderOf(storeId) === undefined) return;
     this.#claims.set(storeId, sequence);
     this.#save();
   }
@@ -261,14 +295,35 @@ export class MemberTable implements Membership, Members {
     return least;
   }
 
-  /** Settles when everything that is known by now is durable. */
+  /**
+   * Settles when everything that is known by now is durable.
+   *
+   * @throws what `save` failed with
+   */
   async saved(): Promise<void> {
     this.#save();
     while (this.#saving !== undefined) await this.#saving;
+    if (this.#saveFailure !== undefined) throw this.#saveFailure;
+  }
+
+  #restore(member: Member): void {
+    // Under the name that it has now.
+    if (member.id === this.#self.id || member.storeId === this.#self.storeId) return;
+    this.#others.set(member.id, { ...member });
+  }
+
+  #view(): Views {
+    if (this.#views !== undefined) return this.#views;
+    const others = [...this.#others.values()];
+    this.#views = {
+      present: others.filter(isPresent),
+      absent: others.filter((member) => !isPresent(member)),
+    };
+    return this.#views;
   }
 
   #hearOfSelf(record: MemberRecord): void {
-    const { storeId, incarnation, state } = this.#self;
+    const { storeId, state } = this.#self;
     if (state === 'left' || compareRecords(record, this.#self) <= 0) return;
     if (isPresent(record) && record.storeId !== storeId) {
       this.noteRefusal(
@@ -279,33 +334,89 @@ export class MemberTable implements Membership, Members {
       );
       return;
     }
-    this.#self = { ...this.#self, incarnation: Math.max(record.incarnation, incarnation) + 1 };
-    this.#changed(this.#self.id);
+    this.#raiseIncarnation(record.incarnation);
+  }
+
+  /** Makes what this node says of itself later than anything that was said of an incarnation. */
+  #raiseIncarnation(heard: number): void {
+    const incarnation = Math.min(Math.max(heard, this.#self.incarnation) + 1, limits.incarnationMax);
+    this.#self = { ...this.#self, incarnation };
+    this.#changed(rumourOf(this.#self.id));
   }
 
   #mergeOther(record: MemberRecord): void {
     if (this.#forgotten.has(record.storeId)) return;
     const before = this.#others.get(record.id);
     if (before !== undefined && compareRecords(record, before) <= 0) return;
-    if (before === undefined && this.#others.size >= limits.membersMax - 1) return;
-    if (before !== undefined && before.storeId !== record.storeId && !isPresent(before)) {
-      // A new disk has taken the place of one that is gone: the old one must not come back with what it once held.
-      this.#forgetStore(before.storeId);
+    if (before?.storeId !== record.storeId && !this.#takesStore(record)) return;
+    if (before === undefined && this.#others.size >= limits.membersMax - 1) {
+      this.#warnOfFull(record);
+      return;
     }
     const isSignOfLife = record.state === 'alive' || record.state === 'left' || before === undefined;
     const lastSeen = isSignOfLife ? this.#options.clock.now() : before.lastSeen;
-    this.#set({ ...recordOf(record), lastSeen }, before);
+    const member = { ...recordOf(record), lastSeen };
+    if (before === undefined || before.storeId === record.storeId) {
+      this.#set(member, before);
+    } else if (isPresent(before)) {
+      this.#claims.delete(before.storeId);
+      this.#set(member, before);
+    } else {
+      // A new disk has taken the place of one that is gone: the old one must not come back with what it once held.
+      this.#forgetStore(before.storeId);
+      this.#set(member, this.#others.get(record.id));
+    }
+  }
+
+  /**
+   * Whether a record may bring a store that its member did not have: not when the store is known under another id
+   * of a later or the same life. A node that was given a new name keeps its store, and its old name is gone.
+   */
+  #takesStore(record: MemberRecord): boolean {
+    if (record.storeId === this.#self.storeId) {
+      if (record.incarnation >= this.#self.incarnation) this.#raiseIncarnation(record.incarnation);
+      return false;
+    }
+    const holder = this.#holderOf(record.storeId);
+    if (holder === undefined) return true;
+    if ((record.incarnation - holder.incarnation || (record.id < holder.id ? -1 : 1)) < 0) return false;
+    this.#remove(holder);
+    return true;
+  }
+
+  #holderOf(storeId: string): Member | undefined {
+    for (const member of this.#others.values()) if (member.storeId === storeId) return member;
+    return undefined;
+  }
+
+  #warnOfFull({ id, address }: MemberRecord): void {
+    if (this.#isFull) return;
+    this.#isFull = true;
+    this.#options.logger.warn(
+      `This node knows ${limits.membersMax} members already, and takes no notice of others: forget members that are gone`,
+      { member: id, address },
+    );
   }
 
   #setState(member: Member, state: MemberState): void {
     this.#set({ ...member, state }, member);
   }
 
-  #set(member: Member, before: Member | undefined): void {
+  #set(member: KnownMember, before: Member | undefined): void {
     this.#others.set(member.id, member);
-    this.#changed(member.id);
+    this.#absentMs.delete(member.id);
+    this.#changed(rumourOf(member.id));
     const change = changeOf(before, member);
     if (change !== undefined) this.#tell({ change, member });
+  }
+
+  #remove(member: Member): void {
+    this.#others.delete(member.id);
+    this.#rumours.delete(rumourOf(member.id));
+    this.#absentMs.delete(member.id);
+    this.#isFull = false;
+    this.#changed();
+    this.#tell({ change: 'forgotten', member });
   }
 
   #forgetStore(storeId: string): void {
@@ -313,13 +424,9 @@ export class MemberTable implements Membership, Members {
     if (storeId === this.#self.storeId) return;
     this.#forgotten.add(storeId);
     this.#claims.delete(storeId);
-    this.#changed(`!${storeId}`);
-    for (const member of this.#others.values()) {
-      if (member.storeId !== storeId) continue;
-      this.#others.delete(member.id);
-      this.#rumours.delete(member.id);
-      this.#tell({ change: 'forgotten', member });
-    }
+    this.#changed(rumourOfStore(storeId));
+    const holder = this.#holderOf(storeId);
+    if (holder !== undefined) this.#remove(holder);
   }
 
   #tell(change: MembershipChange): void {
@@ -328,14 +435,12 @@ export class MemberTable implements Membership, Members {
     for (const listener of this.#listeners) listener(change);
   }
 
-  #changed(rumour: string): void {
+  #changed(rumour?: string): void {
     this.#digest = undefined;
-    this.#addRumour(rumour);
+    this.#views = undefined;
     this.#save();
-  }
-
-  #addRumour(name: string): void {
-    this.#rumours.set(name, 0);
+    if (rumour === undefined) return;
+    this.#rumours.set(rumour, 0);
     this.#rumourListener();
   }
 
@@ -346,12 +451,16 @@ export class MemberTable implements Membership, Members {
   }
 
   async #saveAll(): Promise<void> {
+    // What changes in one go is saved in one go.
+    await Promise.resolve();
     try {
       while (this.#isDirty) {
         this.#isDirty = false;
         await this.#options.save(encodeTable(this.#table()));
+        this.#saveFailure = undefined;
       }
     } catch (error) {
+      this.#saveFailure = error;
       this.#options.logger.warn('The member list could not be saved', { error });
     } finally {
       this.#saving = undefined;
@@ -360,12 +469,31 @@ export class MemberTable implements Membership, Members {
 
   #table(): SavedTable {
     return {
+      storeId: this.#self.storeId,
       incarnation: this.#self.incarnation,
       members: [...this.#others.values()],
       forgotten: [...this.#forgotten],
       claims: [...this.#claims],
     };
   }
+}
+
+/** Its last sign of life is noted in place. */
+interface KnownMember extends Member {
+  lastSeen: number;
+}
+
+interface Views {
+  readonly present: readonly Member[];
+  readonly absent: readonly Member[];
+}
+
+function rumourOf(id: string): string {
+  return `@${id}`;
+}
+
+function rumourOfStore(storeId: string): string {
+  return `!${storeId}`;
 }
 
 function recordOf({ id, address, storeId, joinedTimestamp, incarnation, state }: MemberRecord): MemberRecord {

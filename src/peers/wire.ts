@@ -1,9 +1,11 @@
 import { decode, encode } from '@msgpack/msgpack';
 import { z } from 'zod';
 import { KvsError, type KvsErrorCode } from '../core/errors.ts';
+import { branchCount } from '../core/digest-tree.ts';
 import { parsePath, type KeyPath } from '../core/key-path.ts';
+import { entryBytes, pathHashBytes } from '../core/leaf-entries.ts';
 import { limits } from '../core/limits.ts';
-import type { Member } from '../core/membership.ts';
+import type { Member, MemberRecord } from '../core/membership.ts';
 import { peerProtocol, type PeerCallName, type PeerReply, type PeerRequest } from '../core/peer-calls.ts';
 import type { TimeEntry } from '../core/ports.ts';
 import { checkVersion, type KeyVersion } from '../core/version.ts';
@@ -18,9 +20,14 @@ import { checkVersion, type KeyVersion } from '../core/version.ts';
  * Whatever does not have its shape, or is out of bounds, is refused as a whole.
  */
 
+const digestBytes = 16;
+
 const whole = z.int().min(0);
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not bytes');
-const nodeId = z.string().min(1).max(limits.nodeIdBytesMax);
+const nodeId = z
+  .string()
+  .min(1)
+  .refine((id) => Buffer.byteLength(id) <= limits.nodeIdBytesMax, 'too long');
 const storeId = z.string().min(1).max(64);
 const address = z
   .string()
@@ -41,7 +48,7 @@ const record = z.object({
   address,
   storeId,
   joinedTimestamp: whole.max(limits.timestampMsMax),
-  incarnation: whole,
+  incarnation: whole.max(limits.incarnationMax),
   state: z.enum(['alive', 'suspect', 'dead', 'left']),
 });
 const news = z.object({
@@ -120,7 +127,10 @@ const timeEntry = z.object({
 const index = z.int().min(0).max(65_535);
 const nothing = z.null();
 const sequence = whole.max(limits.sequenceMax);
-const rootBytes = bytes.refine(({ length }) => length === 16);
+const rootBytes = bytes.refine(({ length }) => length === digestBytes, 'not a digest');
+const rowBytes = bytes.refine(({ length }) => length === branchCount * digestBytes, 'not a row of digests');
+const entries = bytes.refine(({ length }) => length % entryBytes === 0, 'not leaf entries');
+const hashes = bytes.refine(({ length }) => length % pathHashBytes === 0, 'not hashes of paths');
 
 const schemas: {
   readonly [Name in PeerCallName]: {
@@ -143,21 +153,21 @@ const schemas: {
   },
   behind: { request: nothing, reply: nothing },
   compare: {
-    request: z.object({ sequence, root: rootBytes, newest: bytes }),
-    reply: z.object({ isReady: z.boolean(), sequence, root: rootBytes, newest: bytes }),
+    request: z.object({ sequence, root: rootBytes, newest: entries }),
+    reply: z.object({ isReady: z.boolean(), sequence, root: rootBytes, newest: entries }),
   },
-  branches: { request: nothing, reply: z.object({ digests: bytes }) },
+  branches: { request: nothing, reply: z.object({ digests: rowBytes }) },
   leaves: {
     request: z.object({ branches: z.array(z.int().min(0).max(255)).max(limits.comparedBranchesMax) }),
-    reply: z.object({ digests: z.array(bytes) }),
+    reply: z.object({ digests: z.array(rowBytes).max(limits.comparedBranchesMax) }),
   },
   entries: {
     request: z.object({ leaves: z.array(index).max(limits.pageItemsMax) }),
-    reply: z.object({ listings: z.array(z.object({ leaf: index, entries: bytes })) }),
+    reply: z.object({ listings: z.array(z.object({ leaf: index, entries })).max(limits.pageItemsMax) }),
   },
   fetch: {
     request: z.object({
-      selections: z.array(z.object({ leaf: index, hashes: bytes })).max(limits.pageItemsMax),
+      selections: z.array(z.object({ leaf: index, hashes })).max(limits.pageItemsMax),
     }),
     reply: z.object({ versions, isComplete: z.boolean() }),
   },
@@ -171,9 +181,9 @@ const schemas: {
   },
   vote: {
     request: z.object({ paths }),
-    reply: z.object({ held: z.array(ballot.nullable()) }),
+    reply: z.object({ held: z.array(ballot.nullable()).max(limits.pageItemsMax) }),
   },
-  leave: { request: z.object({ incarnation: whole }), reply: nothing },
+  leave: { request: z.object({ incarnation: whole.max(limits.incarnationMax) }), reply: nothing },
 };
 
 /** Who sends a message, and to whom. */
@@ -188,12 +198,13 @@ export type DecodedRequest = {
   readonly [Name in PeerCallName]: Envelope & { readonly name: Name; readonly request: PeerRequest<Name> };
 }[PeerCallName];
 
+/** @throws KvsError KVS_VALUE_TOO_LARGE when the message would be larger than any node takes */
 export function encodeRequest<Name extends PeerCallName>(
   { cluster, from, to }: Envelope,
   name: Name,
   request: PeerRequest<Name>,
 ): Uint8Array {
-  return encode([peerProtocol, cluster, from.id, from.storeId, to, name, packed(request)]);
+  return encodeMessage([peerProtocol, cluster, from.id, from.storeId, to, name, packed(request)]);
 }
 
 const protocolAlone = z.tuple([z.int()]).rest(z.unknown());
@@ -226,8 +237,9 @@ export function decodeRequest(message: Uint8Array): DecodedRequest {
   return { cluster, from: { id, storeId }, to, name, request } as DecodedRequest;
 }
 
+/** @throws KvsError KVS_VALUE_TOO_LARGE when the message would be larger than any node takes */
 export function encodeReply<Name extends PeerCallName>(reply: PeerReply<Name>): Uint8Array {
-  return encode([0, packed(reply)]);
+  return encodeMessage([0, packed(reply)]);
 }
 
 export function encodeRefusal(error: KvsError): Uint8Array {
@@ -268,8 +280,19 @@ export function decodeReply<Name extends PeerCallName>(name: Name, message: Uint
   throw new KvsError(code ?? 'KVS_PEER_FAILED', reply[2]);
 }
 
+/**
+ * Checks what a node says of itself by another way than a message. A record that other nodes would refuse must not
+ * come in: it would travel with all that this node tells them.
+ *
+ * @throws KvsError KVS_BAD_REQUEST
+ */
+export function checkRecord(value: MemberRecord): void {
+  parsed(record, value, 'member');
+}
+
 const savedMember = record.extend({ lastSeen: whole });
 const savedTable = z.object({
+  storeId,
   incarnation: whole,
   members: z.array(savedMember),
   forgotten: z.array(z.string()),
@@ -278,6 +301,8 @@ const savedTable = z.object({
 
 /** The member table as it is kept on disk. */
 export interface SavedTable {
+  /** The store that the claims are about. */
+  readonly storeId: string;
   readonly incarnation: number;
   readonly members: readonly Member[];
   readonly forgotten: readonly string[];
@@ -320,6 +345,17 @@ function packVersion({ path, version }: KeyVersion): PackedVersion {
     version.contentType,
     version.data,
   ];
+}
+
+function encodeMessage(message: readonly unknown[]): Uint8Array {
+  const encoded = encode(message);
+  if (encoded.length > limits.messageBytesMax) {
+    throw new KvsError(
+      'KVS_VALUE_TOO_LARGE',
+      `A message of ${encoded.length} bytes is larger than ${limits.messageBytesMax}`,
+    );
+  }
+  return encoded;
 }
 
 function decodeMessage(message: Uint8Array): unknown {
