@@ -16,6 +16,7 @@ import { pusherMachine } from './actors/replicator/pusher.machine.ts';
 import { replicatorMachine } from './actors/replicator/replicator.machine.ts';
 import { syncerMachine } from './actors/syncer/syncer.machine.ts';
 import type { ClusterOptions } from './cluster.ts';
+import type { CollectResult } from './core/ports.ts';
 import type { KeyVersion } from './core/version.ts';
 import { Bootstrap, noteBootstrapped } from './peers/bootstrap.ts';
 import type { Claims } from './peers/claims.ts';
@@ -40,6 +41,8 @@ export interface ClusterParts extends ClusterOptions {
   readonly merger: Merger;
   readonly claims: Claims;
   readonly publish: (versions: readonly KeyVersion[]) => void;
+  /** Takes what died long ago out of the store. */
+  readonly collect: () => Promise<CollectResult>;
   /** Whether this store has been bootstrapped once. */
   readonly wasBootstrapped: boolean;
 }
@@ -202,14 +205,10 @@ function conflictResolver({
   };
 }
 
-function collector({ config, store, members }: ActorParts): ChildSpec {
-  const collect = makeCollect(async () => {
-    members.forgetLongGone();
-    return store.collect(members.leastClaim(store.sequence).sequence);
-  });
+function collector({ config, collect }: ActorParts): ChildSpec {
   return {
     id: 'collector',
-    logic: collectorMachine.provide({ actors: { collect } }),
+    logic: collectorMachine.provide({ actors: { collect: makeCollect(collect) } }),
     input: { intervalMs: collectIntervalMs(config.tombstone_retention_hours * hourMs) },
   };
 }

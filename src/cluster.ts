@@ -2,7 +2,7 @@ import type { ChildSpec } from './actors/node/supervision.ts';
 import { clusterActors } from './cluster-actors.ts';
 import type { Config } from './config.ts';
 import type { Fact } from './core/facts.ts';
-import type { Clock, Logger, Random } from './core/ports.ts';
+import type { Clock, CollectResult, HeldTombstones, Logger, Random } from './core/ports.ts';
 import type { KeyVersion } from './core/version.ts';
 import { isBootstrapped } from './peers/bootstrap.ts';
 import { Claims } from './peers/claims.ts';
@@ -37,6 +37,8 @@ export interface ClusterOptions {
 export interface Cluster {
   readonly members: MemberTable;
   readonly service: PeerService;
+  /** As of the last collection. */
+  heldTombstones(): HeldTombstones | undefined;
   /** The actors, in the order in which they start. To be asked for once the own address is known. */
   actors(): readonly ChildSpec[];
 }
@@ -77,8 +79,20 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     if (local.length > 0) publish(local);
   });
 
+  let held = 0;
+  const collect = async (): Promise<CollectResult> => {
+    members.forgetLongGone();
+    const result = await store.collect(members.leastClaim(store.sequence).sequence);
+    held = result.held;
+    return result;
+  };
+  const heldTombstones = (): HeldTombstones | undefined => {
+    const { member } = members.leastClaim(store.sequence);
+    return held === 0 || member === undefined ? undefined : { count: held, member };
+  };
+
   const wasBootstrapped = await isBootstrapped(store);
-  const parts = { ...options, members, transport, outboxes, merger, claims, publish, wasBootstrapped };
+  const parts = { ...options, members, transport, outboxes, merger, claims, publish, collect, wasBootstrapped };
   const service = new PeerService({
     cluster: config.cluster_name,
     members,
@@ -89,5 +103,5 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     isWhole: options.isWhole,
     onBehind: (id) => tell({ type: 'member.fellBehind', id }),
   });
-  return { members, service, actors: () => clusterActors(parts) };
+  return { members, service, heldTombstones, actors: () => clusterActors(parts) };
 }

@@ -52,10 +52,13 @@ export interface ComposedNode {
 export function composeNode(config: Config, surroundings: Surroundings): ComposedNode {
   const { clock, timers, random, logger } = surroundings;
   const inspector = new Inspector(clock);
+  let cluster: Cluster | undefined;
   const status: NodeStatus = {
     nodeId: config.node_id,
     mode: () => root.getSnapshot().context.mode,
     isReady: () => root.getSnapshot().matches('running'),
+    heldTombstones: () => cluster?.heldTombstones(),
+    refusal: () => cluster?.members.refusal?.message,
   };
 
   const openNode = async (): Promise<OpenNode> => {
@@ -67,7 +70,7 @@ export function composeNode(config: Config, surroundings: Surroundings): Compose
       () => root.send({ type: 'digests.summed' }),
       () => undefined,
     );
-    const cluster = await openCluster({
+    const opened = await openCluster({
       config,
       store,
       clock,
@@ -78,7 +81,8 @@ export function composeNode(config: Config, surroundings: Surroundings): Compose
       tell: (fact) => root.send(fact),
       isWhole: () => status.mode() !== 'syncing',
     });
-    return { store, cluster, close: () => store.close() };
+    cluster = opened;
+    return { store, cluster: opened, close: () => store.close() };
   };
 
   const listen = async ({ store, cluster }: OpenNode): Promise<HttpHandle> => {

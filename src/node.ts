@@ -76,6 +76,7 @@ async function listenOn(
   const closing = new AbortController();
   const app = createApp({
     store,
+    storeView: store,
     members: cluster.members,
     peers: cluster.service,
     status,

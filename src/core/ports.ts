@@ -298,6 +298,15 @@ export interface NodeStatus {
   mode(): Mode;
   /** False while it starts or drains: /health/ready says so. */
   isReady(): boolean;
+  /** Tombstones that could be removed if everybody claimed them, and the member that lags most; undefined: none. */
+  heldTombstones(): HeldTombstones | undefined;
+  /** Why the cluster won't have this node; undefined when it does. */
+  refusal(): string | undefined;
+}
+
+export interface HeldTombstones {
+  readonly count: number;
+  readonly member: string;
 }
 
 /** One actor as /debug shows it. Contains no user value and no secret. */

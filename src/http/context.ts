@@ -5,6 +5,11 @@ import type { ActorInspector, Clock, Logger, Members, NodeStatus, VersionStore }
 /** Everything that the routes need; nothing of it is made here. */
 export interface HttpDeps {
   readonly store: Pick<VersionStore, 'peek' | 'get' | 'write'>;
+  /** What /debug/store shows of it. */
+  readonly storeView: Pick<
+    VersionStore,
+    'storeId' | 'sequence' | 'digestsReady' | 'rootDigest' | 'stats'
+  >;
   readonly members: Members;
   readonly status: NodeStatus;
   readonly inspector: ActorInspector;

@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { ActorInspector, ActorTransition, Mode } from '../../src/core/ports.ts';
+import type { ActorInspector, ActorTransition, HeldTombstones, Mode } from '../../src/core/ports.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { HttpDeps, KvsApp } from '../../src/http/context.ts';
 import { listen, type HttpServer, type ListenOptions } from '../../src/http/server.ts';
@@ -57,7 +57,12 @@ export interface HttpUnderTest {
   readonly clock: FixedClock;
   readonly logger: RecordingLogger;
   readonly inspector: ScriptedInspector;
-  readonly node: { mode: Mode; isReady: boolean };
+  readonly node: {
+    mode: Mode;
+    isReady: boolean;
+    held: HeldTombstones | undefined;
+    refusal: string | undefined;
+  };
   readonly closing: AbortController;
   close(): Promise<void>;
 }
@@ -67,10 +72,16 @@ export async function makeApp(overrides: Partial<HttpDeps> = {}): Promise<HttpUn
   const logger = new RecordingLogger();
   const inspector = new ScriptedInspector();
   const closing = new AbortController();
-  const node = { mode: 'normal' as Mode, isReady: true };
+  const node: HttpUnderTest['node'] = {
+    mode: 'normal',
+    isReady: true,
+    held: undefined,
+    refusal: undefined,
+  };
   const { store } = await openTestStore(memoryLevel(), { clock });
   const app = createApp({
     store,
+    storeView: store,
     members: new MemberTable({
       self: { id: 'node1', address: '127.0.0.1:1', storeId: store.storeId, joinedTimestamp: 1 },
       clock,
@@ -79,7 +90,10 @@ export async function makeApp(overrides: Partial<HttpDeps> = {}): Promise<HttpUn
       forgetAfterMs: 0,
       save: async () => undefined,
     }),
-    status: { nodeId: 'node1', mode: () => node.mode, isReady: () => node.isReady },
+    status: { nodeId: 'node1', mode: () => node.mode, isReady: () => node.isReady,
+      heldTombstones: () => node.held,
+      refusal: () => node.refusal,
+    },
     inspector,
     clock,
     logger,

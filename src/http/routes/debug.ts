@@ -1,4 +1,5 @@
 import { setMaxListeners } from 'node:events';
+import { digestToHex } from '../../core/digest-tree.ts';
 import { KvsError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { ActorTransition } from '../../core/ports.ts';
@@ -23,6 +24,7 @@ export function mountDebug(app: KvsApp, deps: HttpDeps): void {
     if (actor === undefined) throw new KvsError('KVS_ACTOR_NOT_FOUND', 'There is no such actor');
     return c.json(actor);
   });
+  app.get('/debug/store', (c) => c.json(storeState(deps)));
   app.get('/debug/events', (c) => {
     if (readers >= limits.debugReadersMax) {
       throw new KvsError(
@@ -36,8 +38,19 @@ export function mountDebug(app: KvsApp, deps: HttpDeps): void {
       headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' },
     });
   });
-  for (const path of ['/debug/actors', '/debug/actors/:id', '/debug/events'])
+  for (const path of ['/debug/actors', '/debug/actors/:id', '/debug/store', '/debug/events'])
     allowOnly(app, path, ['GET', 'HEAD']);
+}
+
+/** Two nodes hold the same exactly when their roots are equal. */
+function storeState({ storeView: store }: HttpDeps): Record<string, unknown> {
+  return {
+    store_id: store.storeId,
+    sequence: store.sequence,
+    digests_ready: store.digestsReady,
+    root: digestToHex(store.rootDigest()),
+    ...store.stats(),
+  };
 }
 
 /**

@@ -1,0 +1,163 @@
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { until, valueOf } from './client.ts';
+import { bytesBetween, startCluster, stopCluster, untilEqual, type ClusterNode } from './cluster-nodes.ts';
+import { runScript } from './processes.ts';
+
+const writesPerSecond = 500;
+const lagSeconds = 20;
+/** One write in so many is watched for at the other nodes. */
+const watchedEvery = 10;
+const keys = 1_000_000;
+const differing = 10_000;
+const bootstrapKeys = 100_000;
+const equalSyncs = 100;
+
+const line = (title: string, value: string) => process.stdout.write(`  ${title.padEnd(52)} ${value}\n`);
+
+const folder = await mkdtemp(join(tmpdir(), 'kvs-bench-'));
+try {
+  await benchLag();
+  await benchBootstrap();
+  await benchEqualSync();
+  await benchPartition();
+} finally {
+  await rm(folder, { recursive: true });
+}
+
+/** From the acknowledgement of a write at one node until another one gives it back. */
+async function benchLag(): Promise<void> {
+  process.stdout.write(`Three nodes, ${writesPerSecond} writes/s on each, durability: sync\n`);
+  const nodes = await startCluster(dataDirs('lag', 3));
+  const lags: number[] = [];
+  const watches: Promise<void>[] = [];
+  let late = 0;
+  await Promise.all(
+    nodes.map(async (node, at) => {
+      const startedAt = performance.now();
+      const writes: Promise<void>[] = [];
+      for (let n = 0; n < writesPerSecond * lagSeconds; n++) {
+        const dueAt = startedAt + (n / writesPerSecond) * 1_000;
+        const leftMs = dueAt - performance.now();
+        if (leftMs > 1) await new Promise((resolve) => setTimeout(resolve, leftMs));
+        if (leftMs < -1_000) late++;
+        writes.push(write(node, at, n));
+      }
+      await Promise.all(writes);
+    }),
+  );
+  await Promise.all(watches);
+  await stopCluster(nodes);
+  const sorted = lags.toSorted((a, b) => a - b);
+  line('replication lag, median', `${quantile(sorted, 0.5).toFixed(1)} ms`);
+  line('replication lag, 99 %', `${quantile(sorted, 0.99).toFixed(1)} ms`);
+  line('replication lag, longest', `${quantile(sorted, 1).toFixed(1)} ms of ${sorted.length} watched`);
+  if (late > 0) line('writes that began over a second late', String(late));
+
+  async function write(node: ClusterNode, at: number, n: number): Promise<void> {
+    const path = `lag/${at}/${n}`;
+    const etag = await node.client.put(path, valueOf(n));
+    if (n % watchedEvery !== 0) return;
+    const acknowledgedAt = performance.now();
+    const other = nodes[(at + 1 + (n / watchedEvery) % 2) % 3];
+    if (other !== undefined) watches.push(watch(other, path, etag, acknowledgedAt));
+  }
+
+  async function watch(node: ClusterNode, path: string, etag: string, since: number): Promise<void> {
+    while ((await node.client.etag(path)) !== etag) {
+      if (performance.now() - since > 60_000) throw new Error(`${node.id} never got ${path}`);
+    }
+    lags.push(performance.now() - since);
+  }
+}
+
+async function benchBootstrap(): Promise<void> {
+  process.stdout.write(`\nA node that joins, ${bootstrapKeys.toLocaleString('en')} keys, delays 0\n`);
+  const [first = '', second = ''] = dataDirs('bootstrap', 2);
+  await load(first, bootstrapKeys);
+  const startedAt = performance.now();
+  const nodes = await startCluster([first, second], { throttle_delay_ms: 0, fetch_delay_ms: 0 });
+  line('until both are in mode normal, starts included', `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
+  await untilEqual(nodes);
+  line('until both hold the same', `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
+  await stopCluster(nodes);
+}
+
+async function benchPartition(): Promise<void> {
+  const count = differing.toLocaleString('en');
+  process.stdout.write(`\nThree nodes, ${keys.toLocaleString('en')} keys, a partition with ${count} that differ\n`);
+  const [first = '', ...others] = dataDirs('partition', 3);
+  await load(first, keys);
+  await finished(runScript('clone-store.ts', first, ...others));
+  const nodes = await startCluster([first, ...others]);
+  await untilEqual(nodes);
+  const [one, ...rest] = nodes;
+  const [two] = rest;
+  if (one === undefined || two === undefined) throw new Error('Three nodes were to start');
+  // Its own link cuts what comes to it; what it sends is cut at the others.
+  for (const { link } of nodes) link.cut('silent');
+  await Promise.all([writeMany(one, 0), writeMany(two, differing / 2)]);
+  const bytesBefore = bytesBetween(nodes);
+  const healedAt = performance.now();
+  for (const { link } of nodes) link.mend();
+  await untilEqual(nodes);
+  line('until all hold the same, from the healing on', `${((performance.now() - healedAt) / 1_000).toFixed(1)} s`);
+  const bytes = bytesBetween(nodes) - bytesBefore;
+  line('bytes exchanged, values included, per differing key', `${(bytes / differing).toFixed(0)}`);
+  await stopCluster(nodes);
+}
+
+async function writeMany(node: ClusterNode, from: number): Promise<void> {
+  let next = from;
+  const end = from + differing / 2;
+  const writer = async (): Promise<void> => {
+    while (next < end) {
+      const n = next++;
+      const item = (n * 97) % keys;
+      await node.client.put(`shops/${item % 1_000}/items/${item}`, valueOf(n));
+    }
+  };
+  await Promise.all(Array.from({ length: 8 }, writer));
+}
+
+/** What one exchange of two nodes that hold the same costs each way, HTTP and the probes meanwhile included. */
+async function benchEqualSync(): Promise<void> {
+  process.stdout.write(`\nTwo nodes that hold the same ${bootstrapKeys.toLocaleString('en')} keys\n`);
+  const [first = '', second = ''] = dataDirs('equal', 2);
+  await load(first, bootstrapKeys);
+  await finished(runScript('clone-store.ts', first, second));
+  const nodes = await startCluster([first, second], { sync_interval: 0.05 });
+  const [a, b] = nodes;
+  if (a === undefined || b === undefined) throw new Error('Two nodes were to start');
+  await untilEqual(nodes);
+  const before = { syncs: await syncsOf(a), to: b.link.bytesToTarget, from: b.link.bytesFromTarget };
+  await until(async () => (await syncsOf(a)) >= before.syncs + equalSyncs, 50);
+  const syncs = (await syncsOf(a)) - before.syncs;
+  line('bytes of a comparison, asked', ((b.link.bytesToTarget - before.to) / syncs).toFixed(0));
+  line('bytes of a comparison, answered', ((b.link.bytesFromTarget - before.from) / syncs).toFixed(0));
+  await stopCluster(nodes);
+}
+
+async function syncsOf({ client }: ClusterNode): Promise<number> {
+  const { context } = await client.json<{ context: { exchanges: number } }>('/debug/actors/syncer');
+  return context.exchanges;
+}
+
+function dataDirs(name: string, count: number): string[] {
+  return Array.from({ length: count }, (_, i) => join(folder, `${name}${i + 1}`));
+}
+
+async function load(dataDir: string, count: number): Promise<void> {
+  await finished(runScript('million-loader.ts', dataDir, String(count)));
+}
+
+async function finished(child: ReturnType<typeof runScript>): Promise<void> {
+  const [code] = (await once(child, 'exit')) as [number];
+  if (code !== 0) throw new Error(`A script ended with ${code}`);
+}
+
+function quantile(sorted: readonly number[], share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? NaN;
+}
