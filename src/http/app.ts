@@ -6,6 +6,7 @@ import { mountDebug } from './routes/debug.ts';
 import { mountHealth } from './routes/health.ts';
 import { mountKv } from './routes/kv.ts';
 import { mountMembers } from './routes/members.ts';
+import { mountPeer } from './routes/peer.ts';
 
 /** Every route of a node. Each failure becomes a problem; what is not ours to explain is logged and kept back. */
 export function createApp(deps: HttpDeps): KvsApp {
@@ -15,6 +16,7 @@ export function createApp(deps: HttpDeps): KvsApp {
   mountKv(app, deps);
   mountHealth(app, deps);
   mountMembers(app, deps);
+  mountPeer(app, deps);
   mountDebug(app, deps);
   app.notFound((c) => send(c, problemAnswer(new KvsError('KVS_ROUTE_NOT_FOUND', 'There is no such route'))));
   app.onError((error, c) => {

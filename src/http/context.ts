@@ -11,6 +11,8 @@ export interface HttpDeps {
     'storeId' | 'sequence' | 'digestsReady' | 'rootDigest' | 'stats'
   >;
   readonly members: Members;
+  /** Answers what peers ask; both are messages as bytes. */
+  readonly peers: { answer(message: Uint8Array): Promise<Uint8Array> };
   readonly status: NodeStatus;
   readonly inspector: ActorInspector;
   readonly clock: Clock;

@@ -4,6 +4,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { KvsErrorCode } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { KvsApp } from './context.ts';
+import { peerPath } from './peer-endpoint.ts';
 import { problemBody, problems } from './problem.ts';
 
 /** All times in ms. */
@@ -20,7 +21,10 @@ export interface ListenOptions {
   readonly keepAliveTimeoutMs: number;
   /** Connections at one time; one more is closed at once. */
   readonly connectionsMax: number;
-  /** A client that asks first (`Expect: 100-continue`) whether it may send more than this is told no. Bytes. */
+  /**
+   * A client that asks first (`Expect: 100-continue`) whether it may send more than this is told no. Bytes. Peers may
+   * send as much as a message has.
+   */
   readonly maxValueBytes: number;
 }
 
@@ -55,8 +59,8 @@ export async function listen(app: KvsApp, options: ListenOptions): Promise<HttpS
   server.maxHeadersCount = limits.headersMax;
   server.timeout = options.requestTimeoutMs;
   server.on('checkContinue', (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    const isTooLarge = Number(incoming.headers['content-length']) > options.maxValueBytes;
-    if (!isTooLarge) outgoing.writeContinue();
+    const bytesMax = incoming.url === peerPath ? limits.messageBytesMax : options.maxValueBytes;
+    if (!(Number(incoming.headers['content-length']) > bytesMax)) outgoing.writeContinue();
     listener(incoming, outgoing);
   });
   server.on('clientError', answerBrokenRequest);
@@ -72,22 +76,29 @@ export async function listen(app: KvsApp, options: ListenOptions): Promise<HttpS
   return { host: address, port, close: (graceMs) => closeServer(server, graceMs) };
 }
 
+/** Below these paths every handler uses Node's own objects. */
+const plainPaths = ['/kv', peerPath];
+
 /**
- * Requests for values go to Hono without a `Request` of the Web: their handlers use Node's own objects, and making the
- * other costs more than everything else on the way. Whatever else is asked takes the adapter.
+ * Requests for values and those of peers go to Hono without a `Request` of the Web: making one costs more than
+ * everything else on the way. Whatever else is asked takes the adapter.
  */
 function makeListener(app: KvsApp): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
   const adapter = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   return (incoming, outgoing) => {
-    if (incoming.url?.startsWith('/kv') === true) {
-      void answerValue(app, incoming, outgoing);
+    if (plainPaths.some((path) => incoming.url?.startsWith(path))) {
+      void answerPlainly(app, incoming, outgoing);
     } else {
       void adapter(incoming, outgoing);
     }
   };
 }
 
-async function answerValue(app: KvsApp, incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> {
+async function answerPlainly(
+  app: KvsApp,
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+): Promise<void> {
   try {
     // Hono itself reads nothing of a request but these two.
     const { url, method } = incoming;
