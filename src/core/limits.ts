@@ -57,6 +57,17 @@ export const limits = {
   newestEntries: 15,
   /** One message between nodes. A larger one is refused with KVS_VALUE_TOO_LARGE. */
   messageBytesMax: 66 * 1_024 * 1_024,
+  /** Connections to one peer at one time. Further calls to it wait for one, until their deadline. */
+  peerConnectionsMax: 8,
+  /** Calls to one peer that wait for a connection. One more fails with KVS_PEER_UNREACHABLE. */
+  peerCallsWaitingMax: 256,
+  /** ms that an idle connection to a peer is kept. */
+  peerIdleMsMax: 60_000,
+  /**
+   * Addresses to which connections are kept. For one more, those of a peer that is not being called are closed; while
+   * all are, the call fails with KVS_PEER_UNREACHABLE.
+   */
+  peerAddressesMax: 1_024,
   /** Versions that wait for one member. When one more comes, all are dropped and the member is marked behind. */
   outboxVersionsMax: 16_384,
   /** Bytes of values that wait for one member; beyond them as above. */
@@ -83,5 +94,6 @@ assert(limits.commitWritesMax <= limits.pendingWritesMax, 'a full commit group f
 assert(limits.commitBytesMax <= limits.pendingWriteBytesMax, 'a full commit group fits in the queue');
 assert(limits.valueBytesCeiling <= limits.pendingWriteBytesMax, 'the largest value fits in the queue');
 assert(limits.valueBytesCeiling < limits.messageBytesMax, 'the largest value fits in a message');
+assert(limits.membersMax <= limits.peerAddressesMax, 'connections to all members can be kept');
 assert(limits.voteKeysMax <= limits.pageItemsMax, 'a vote is a page of keys at most');
 assert(limits.timestampMsMax <= Number.MAX_SAFE_INTEGER, 'timestamps are exact numbers');
