@@ -61,7 +61,7 @@ async function benchLag(): Promise<void> {
     const etag = await node.client.put(path, valueOf(n));
     if (n % watchedEvery !== 0) return;
     const acknowledgedAt = performance.now();
-    const other = nodes[(at + 1 + (n / watchedEvery) % 2) % 3];
+    const other = nodes[(at + 1 + ((n / watchedEvery) % 2)) % 3];
     if (other !== undefined) watches.push(watch(other, path, etag, acknowledgedAt));
   }
 
@@ -79,7 +79,10 @@ async function benchBootstrap(): Promise<void> {
   await load(first, bootstrapKeys);
   const startedAt = performance.now();
   const nodes = await startCluster([first, second], { throttle_delay_ms: 0, fetch_delay_ms: 0 });
-  line('until both are in mode normal, starts included', `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
+  line(
+    'until both are in mode normal, starts included',
+    `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`,
+  );
   await untilEqual(nodes);
   line('until both hold the same', `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`);
   await stopCluster(nodes);
@@ -87,7 +90,9 @@ async function benchBootstrap(): Promise<void> {
 
 async function benchPartition(): Promise<void> {
   const count = differing.toLocaleString('en');
-  process.stdout.write(`\nThree nodes, ${keys.toLocaleString('en')} keys, a partition with ${count} that differ\n`);
+  process.stdout.write(
+    `\nThree nodes, ${keys.toLocaleString('en')} keys, a partition with ${count} that differ\n`,
+  );
   const [first = '', ...others] = dataDirs('partition', 3);
   await load(first, keys);
   await finished(runScript('clone-store.ts', first, ...others));
@@ -103,7 +108,10 @@ async function benchPartition(): Promise<void> {
   const healedAt = performance.now();
   for (const { link } of nodes) link.mend();
   await untilEqual(nodes);
-  line('until all hold the same, from the healing on', `${((performance.now() - healedAt) / 1_000).toFixed(1)} s`);
+  line(
+    'until all hold the same, from the healing on',
+    `${((performance.now() - healedAt) / 1_000).toFixed(1)} s`,
+  );
   const bytes = bytesBetween(nodes) - bytesBefore;
   line('bytes exchanged, values included, per differing key', `${(bytes / differing).toFixed(0)}`);
   await stopCluster(nodes);

@@ -232,14 +232,13 @@ export type ProbeResult =
 
 /** How the failure-detector asks who is alive. */
 export interface Probing {
+  /** Asks a member, and where it does not answer up to three others to ask it; tells it what is said of it. */
   probe(options: {
     readonly id: string;
     /** The time that the member itself has to answer, and the time that others have to ask it, ms. */
     readonly directMs: number;
     readonly indirectMs: number;
   }): Promise<ProbeResult>;
-  /** Asks a member once, and tells it what is said of it. */
-  ask(id: string, deadlineMs: number): Promise<boolean>;
   /** Asks one dead member whether it is back. */
   revisit(): Promise<void>;
 }

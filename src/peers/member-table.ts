@@ -11,6 +11,7 @@ import {
 } from '../core/membership.ts';
 import type { MembershipNews } from '../core/peer-calls.ts';
 import type { Clock, Logger, Members, Membership, MembershipChange } from '../core/ports.ts';
+import { recordOf } from './news.ts';
 import { checkRecord, decodeTable, encodeTable, type SavedTable } from './wire.ts';
 
 /** How long a member that is gone stays in the public list, ms. Its record stays until it is forgotten. */
@@ -22,8 +23,11 @@ export const shownAfterGoneMs = 600_000;
  */
 export const absenceStepMsMax = 3_600_000;
 
-/** Each piece of news is told to this many others, times the decimal logarithm of the cluster's size (memberlist). */
-const retransmitMultiplier = 4;
+/**
+ * Each piece of news is told to this many others, times the decimal logarithm of the cluster's size. With 10 % loss one
+ * node in some ten thousand misses it then (memberlist tells it 4 times).
+ */
+const retransmitMultiplier = 6;
 
 export interface MemberTableOptions {
   /** This node, as its configuration and its store know it; the incarnation is taken from what was saved. */
@@ -494,10 +498,6 @@ function rumourOf(id: string): string {
 
 function rumourOfStore(storeId: string): string {
   return `!${storeId}`;
-}
-
-function recordOf({ id, address, storeId, joinedTimestamp, incarnation, state }: MemberRecord): MemberRecord {
-  return { id, address, storeId, joinedTimestamp, incarnation, state };
 }
 
 const encoder = new TextEncoder();

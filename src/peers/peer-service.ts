@@ -7,6 +7,7 @@ import type { VersionStore } from '../core/ports.ts';
 import type { Claims } from './claims.ts';
 import type { MemberTable } from './member-table.ts';
 import type { Merger } from './merger.ts';
+import { withRecord } from './news.ts';
 import { allLeafEntries, digestBytes, newestEntries, readPage } from './pages.ts';
 import { decodeRequest, encodeRefusal, encodeReply, type DecodedRequest } from './wire.ts';
 
@@ -93,7 +94,10 @@ export class PeerService {
     return {
       ping: (news) => {
         members.merge(news);
-        return members.takeRumours(limits.rumourRecordsMax, 1);
+        const reply = members.takeRumours(limits.rumourRecordsMax, 1);
+        // Whoever believes something else of this node hears the truth at once, were it old news to all others.
+        const isAboutSelf = news.records.some(({ id }) => id === members.self.id);
+        return isAboutSelf ? withRecord(reply, members.self) : reply;
       },
       probe: async ({ id, deadlineMs }) => {
         const target = members.get(id);

@@ -1,7 +1,8 @@
 import { limits } from '../core/limits.ts';
-import { isPresent, type Member } from '../core/membership.ts';
-import type { MembershipNews, PeerTransport } from '../core/peer-calls.ts';
+import type { Member } from '../core/membership.ts';
+import type { PeerTransport } from '../core/peer-calls.ts';
 import type { Membership, Probing, ProbeResult, Random } from '../core/ports.ts';
+import { withRecord } from './news.ts';
 import { sample } from './outboxes.ts';
 
 /** Members that are asked to ask a silent one (SWIM's k). */
@@ -32,7 +33,7 @@ export class PeerProbing implements Probing {
     readonly directMs: number;
     readonly indirectMs: number;
   }): Promise<ProbeResult> {
-    if (await this.ask(id, directMs)) return 'alive';
+    if (await this.#ask(id, directMs)) return 'alive';
     const { members, transport, random } = this.#ports;
     const others = members.present().filter((member) => member.id !== id && member.state === 'alive');
     const helpers = sample(others, helpersMax, random);
@@ -46,7 +47,13 @@ export class PeerProbing implements Probing {
     return heard.length === 0 ? 'unheard' : 'silent';
   }
 
-  async ask(id: string, deadlineMs: number): Promise<boolean> {
+  async revisit(): Promise<void> {
+    const { members, random } = this.#ports;
+    const dead = members.absent().filter(({ state }) => state === 'dead');
+    for (const member of sample(dead, 1, random)) await this.#ask(member.id, revisitDeadlineMs);
+  }
+
+  async #ask(id: string, deadlineMs: number): Promise<boolean> {
     const { members } = this.#ports;
     const member = members.get(id);
     if (member === undefined) return false;
@@ -58,24 +65,11 @@ export class PeerProbing implements Probing {
     }
   }
 
-  async revisit(): Promise<void> {
-    const { members, random } = this.#ports;
-    const dead = members.absent().filter(({ state }) => state === 'dead');
-    for (const member of sample(dead, 1, random)) await this.ask(member.id, revisitDeadlineMs);
-  }
-
   async #ping(member: Member, deadlineMs: number): Promise<void> {
     const { members, transport } = this.#ports;
     const news = members.takeRumours(limits.rumourRecordsMax, 1);
+    // Whoever is not held for alive hears so itself, and at once: it is the only one that can refute.
     const request = member.state === 'alive' ? news : withRecord(news, member);
     members.merge(await transport.call(member, 'ping', request, { deadlineMs }));
   }
-}
-
-/** Whoever is not held for alive hears so itself, and at once: it is the only one that can refute. */
-function withRecord(news: MembershipNews, member: Member): MembershipNews {
-  if (isPresent(member) && news.records.some(({ id }) => id === member.id)) return news;
-  const others = news.records.filter(({ id }) => id !== member.id);
-  const { id, address, storeId, joinedTimestamp, incarnation, state } = member;
-  return { ...news, records: [...others, { id, address, storeId, joinedTimestamp, incarnation, state }] };
 }

@@ -44,6 +44,12 @@ export class Coverage {
     }
   }
 
+  /** Adds what another process has counted. */
+  add(state: string, visits: number): void {
+    const before = this.#visits.get(state);
+    if (before !== undefined) this.#visits.set(state, before + visits);
+  }
+
   get table(): readonly (readonly [state: string, visits: number])[] {
     return [...this.#visits];
   }

@@ -1,6 +1,6 @@
 import type { Config } from '../../src/config.ts';
 import type { KeyPath } from '../../src/core/key-path.ts';
-import type { WriteRequest } from '../../src/core/ports.ts';
+import type { ActorTransition, WriteRequest } from '../../src/core/ports.ts';
 import { KvsError } from '../../src/core/errors.ts';
 import { isMortal, type Version } from '../../src/core/version.ts';
 import { audit } from '../store/audit.ts';
@@ -20,6 +20,8 @@ export interface SimulatedClusterOptions extends WorldOptions {
   readonly coverage?: Coverage;
   readonly startFailures?: { readonly listen: number; readonly open: number };
   readonly planted?: Planted;
+  /** Told of each transition of each machine of each node. */
+  readonly onTransition?: (name: string, transition: ActorTransition) => void;
   readonly onLog?: (name: string, level: string, message: string, fields: object) => void;
 }
 
@@ -52,7 +54,7 @@ export class SimulatedCluster {
 
   /** Adds a machine, which is down. */
   addNode(index: number): SimulatedNode {
-    const { config, configOf, coverage, onLog, planted = {}, startFailures } = this.#options;
+    const { config, configOf, coverage, onLog, onTransition, planted = {}, startFailures } = this.#options;
     const name = addressOf(index);
     const nodeConfig = simulatedConfig({
       node_id: `n${index + 1}`,
@@ -71,6 +73,7 @@ export class SimulatedCluster {
         onCompose: (_, { root, inspector }) => {
           inspector.subscribe((transition) => {
             coverage?.note(transition);
+            onTransition?.(name, transition);
             const { actor, event, to } = transition;
             this.world.trace.record('transition', name, actor, event, JSON.stringify(to));
           });

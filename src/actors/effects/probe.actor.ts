@@ -15,10 +15,13 @@ export function makeProbes(probing: Probing): {
   };
 }
 
-/** The last question to a suspected member; false when it does not answer. */
+/** The last question to a suspected member, itself and through others; false when no answer comes. */
 export function makeAsk(
   probing: Probing,
   deadlineMs: number,
 ): PromiseActorLogic<boolean, { readonly id: string }> {
-  return fromPromise(({ input }) => probing.ask(input.id, deadlineMs));
+  return fromPromise(async ({ input }) => {
+    const half = deadlineMs / 2;
+    return (await probing.probe({ id: input.id, directMs: half, indirectMs: half })) === 'alive';
+  });
 }

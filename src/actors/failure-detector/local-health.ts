@@ -10,7 +10,7 @@ export function healthAfter(score: number, result: ProbeResult): number {
 }
 
 /** The least time that a member is suspected before it is given up, ms. */
-const suspicionMsMin = 2_500;
+const suspicionMsMin = 2_000;
 /** A node that is not well itself waits longer, up to so many times. */
 const patienceMax = 3;
 

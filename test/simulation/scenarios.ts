@@ -1,0 +1,134 @@
+import { healthyLink } from './lib/link-faults.ts';
+import { Violation } from './history.ts';
+import { addressOf, SimulatedCluster } from './simulated-cluster.ts';
+
+export interface ScenarioOptions {
+  readonly seed: bigint | number;
+  readonly print: (line: string) => void;
+  readonly onLine?: (line: string) => void;
+}
+
+/** Something too long for the test suite, to be run by name. */
+export interface Scenario {
+  readonly title: string;
+  /** @throws Violation */
+  readonly run: (options: ScenarioOptions) => Promise<void>;
+}
+
+/** A cluster of many must not be stopped by the bounds that are made for a few. */
+const manyNodes = { callsMax: 65_536, inFlightMax: 65_536 };
+
+const lossRate = 0.1;
+const deathKnownMsMax = 10_000;
+const changeKnownMsMax = 3_000;
+
+export const scenarios: Readonly<Record<string, Scenario>> = {
+  'membership-100': {
+    title:
+      '100 nodes, 10 % loss, 10 minutes: nobody alive is declared dead; a dead one is known to all within 10 s',
+    run: (options) => membershipUnderLoss(options, { nodes: 100, minutes: 10 }),
+  },
+  'membership-30': {
+    title:
+      '30 nodes, 10 % loss, 1 minute: nobody alive is declared dead; a dead one is known to all within 10 s',
+    run: (options) => membershipUnderLoss(options, { nodes: 30, minutes: 1 }),
+  },
+  'membership-1000': {
+    title: '1,000 nodes: a change of the membership is known to 99.99 % within 3 s',
+    run: (options) => changeSpreads(options, 1_000),
+  },
+  'membership-cost': {
+    title: 'The cost of membership for each node and second is flat from 10 to 1,000 nodes',
+    run: membershipCost,
+  },
+};
+
+async function membershipUnderLoss(
+  { seed, print, onLine }: ScenarioOptions,
+  { nodes, minutes }: { readonly nodes: number; readonly minutes: number },
+): Promise<void> {
+  let failures = 0;
+  let suspicions = 0;
+  const cluster = new SimulatedCluster({
+    seed,
+    nodes,
+    ...manyNodes,
+    ...(onLine === undefined ? {} : { onLine }),
+    onTransition: (_, { event }) => {
+      if (event === 'member.failed') failures++;
+      if (event === 'member.suspected') suspicions++;
+    },
+  });
+  const { world } = cluster;
+  await settle(cluster);
+  world.network.setFaults({ ...healthyLink, lossRate });
+  await world.run({ untilMs: world.clock.elapsedMs + minutes * 60_000 });
+  print(`${minutes} minutes: ${suspicions} suspicions, ${failures} deaths were told`);
+  if (failures > 0) throw new Violation('Nobody alive is declared dead', `${failures} times`);
+
+  world.node(addressOf(nodes - 1)).crash();
+  const diedAtMs = world.clock.elapsedMs;
+  const isKnown = (): boolean =>
+    [...cluster.running.values()].every((node) => node.cluster.members.get(`n${nodes}`)?.state === 'dead');
+  await world.run({ untilMs: diedAtMs + 6 * deathKnownMsMax, until: isKnown });
+  const knownMs = world.clock.elapsedMs - diedAtMs;
+  print(`the death of one is known to all after ${knownMs.toFixed(0)} ms`);
+  if (knownMs > deathKnownMsMax)
+    throw new Violation('A dead member is known to all within 10 s', `${knownMs} ms`);
+}
+
+async function changeSpreads({ seed, print, onLine }: ScenarioOptions, nodes: number): Promise<void> {
+  const cluster = new SimulatedCluster({
+    seed,
+    nodes,
+    ...manyNodes,
+    ...(onLine === undefined ? {} : { onLine }),
+  });
+  const { world } = cluster;
+  await settle(cluster);
+  // A graceful goodbye: what is measured is the way of the news, not the detection.
+  const leaver = addressOf(nodes - 1);
+  world.node(leaver).stop();
+  const leftAtMs = world.clock.elapsedMs;
+  const share = (): number => {
+    const others = [...cluster.running.values()].filter(({ name }) => name !== leaver);
+    return (
+      others.filter((node) => node.cluster.members.get(`n${nodes}`)?.state === 'left').length / others.length
+    );
+  };
+  await world.run({ untilMs: leftAtMs + 10 * changeKnownMsMax, until: () => share() >= 0.9999 });
+  const knownMs = world.clock.elapsedMs - leftAtMs;
+  print(`known to ${(share() * 100).toFixed(2)} % after ${knownMs.toFixed(0)} ms`);
+  if (knownMs > changeKnownMsMax) throw new Violation('News reaches 99.99 % within 3 s', `${knownMs} ms`);
+}
+
+async function membershipCost({ seed, print }: ScenarioOptions): Promise<void> {
+  const seconds = 20;
+  const costs: number[] = [];
+  for (const nodes of [10, 100, 1_000]) {
+    const cluster = new SimulatedCluster({ seed, nodes, ...manyNodes });
+    const { world } = cluster;
+    await settle(cluster);
+    const { messages, bytes } = world.network.counters.total;
+    await world.run({ untilMs: world.clock.elapsedMs + seconds * 1_000 });
+    const { total } = world.network.counters;
+    const per = (count: number): number => count / nodes / seconds;
+    costs.push(per(total.bytes - bytes));
+    print(
+      `${nodes} nodes: ${per(total.messages - messages).toFixed(1)} messages, ${per(total.bytes - bytes).toFixed(0)} bytes for each node and second`,
+    );
+  }
+  if (Math.max(...costs) > 2 * Math.min(...costs)) {
+    throw new Violation('The cost for each node is flat', costs.map((cost) => cost.toFixed(0)).join(', '));
+  }
+}
+
+/** Starts all nodes and waits until they know each other and the news of it has died down. */
+async function settle(cluster: SimulatedCluster): Promise<void> {
+  const { world } = cluster;
+  cluster.startAll();
+  const isQuiet = (): boolean =>
+    cluster.isSettled() && [...cluster.running.values()].every((node) => !node.cluster.members.hasRumours);
+  const { end } = await world.run({ untilMs: 600_000, until: isQuiet });
+  if (end !== 'reached') throw new Violation('Membership settles', 'not within 10 minutes');
+}
