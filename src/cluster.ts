@@ -92,7 +92,17 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   };
 
   const wasBootstrapped = await isBootstrapped(store);
-  const parts = { ...options, members, transport, outboxes, merger, claims, publish, collect, wasBootstrapped };
+  const parts = {
+    ...options,
+    members,
+    transport,
+    outboxes,
+    merger,
+    claims,
+    publish,
+    collect,
+    wasBootstrapped,
+  };
   const service = new PeerService({
     cluster: config.cluster_name,
     members,

@@ -5,6 +5,7 @@ export interface MemberFact {
   readonly type:
     | 'member.joined'
     | 'member.suspected'
+    | 'member.refuted'
     | 'member.failed'
     | 'member.recovered'
     | 'member.left'

@@ -23,7 +23,7 @@ export interface Member extends MemberRecord {
 }
 
 /** What became of a member, as the actors hear it. */
-export type MemberChange = 'joined' | 'suspected' | 'failed' | 'recovered' | 'left' | 'forgotten';
+export type MemberChange = 'joined' | 'suspected' | 'refuted' | 'failed' | 'recovered' | 'left' | 'forgotten';
 
 const ranks: Readonly<Record<MemberState, number>> = { alive: 0, suspect: 1, dead: 2, left: 3 };
 
@@ -60,7 +60,7 @@ export function changeOf(before: MemberRecord | undefined, after: MemberRecord):
     const isSame = after.storeId === before.storeId && after.address === before.address;
     return isSame || !isPresent(after) ? undefined : 'recovered';
   }
-  if (after.state === 'alive') return 'recovered';
+  if (after.state === 'alive') return before.state === 'suspect' ? 'refuted' : 'recovered';
   if (after.state === 'suspect') return isPresent(before) ? 'suspected' : 'recovered';
   return after.state === 'dead' ? 'failed' : 'left';
 }

@@ -6,10 +6,7 @@ import type { ActorInspector, Clock, Logger, Members, NodeStatus, VersionStore }
 export interface HttpDeps {
   readonly store: Pick<VersionStore, 'peek' | 'get' | 'write'>;
   /** What /debug/store shows of it. */
-  readonly storeView: Pick<
-    VersionStore,
-    'storeId' | 'sequence' | 'digestsReady' | 'rootDigest' | 'stats'
-  >;
+  readonly storeView: Pick<VersionStore, 'storeId' | 'sequence' | 'digestsReady' | 'rootDigest' | 'stats'>;
   readonly members: Members;
   /** Answers what peers ask; both are messages as bytes. */
   readonly peers: { answer(message: Uint8Array): Promise<Uint8Array> };

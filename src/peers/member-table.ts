@@ -6,6 +6,7 @@ import {
   compareRecords,
   isPresent,
   type Member,
+  type MemberChange,
   type MemberRecord,
   type MemberState,
 } from '../core/membership.ts';
@@ -409,8 +410,8 @@ export class MemberTable implements Membership, Members {
   #set(member: KnownMember, before: Member | undefined): void {
     this.#others.set(member.id, member);
     this.#absentMs.delete(member.id);
-    this.#changed(rumourOf(member.id));
     const change = changeOf(before, member);
+    this.#changed(rumourOf(member.id), isWorthSaving(change));
     if (change !== undefined) this.#tell({ change, member });
   }
 
@@ -435,14 +436,15 @@ export class MemberTable implements Membership, Members {
 
   #tell(change: MembershipChange): void {
     const { id, address, state } = change.member;
-    this.#options.logger.info(`Member ${id}: ${change.change}`, { member: id, address, state });
+    const level = isPassing(change.change) ? 'debug' : 'info';
+    this.#options.logger[level](`Member ${id}: ${change.change}`, { member: id, address, state });
     for (const listener of this.#listeners) listener(change);
   }
 
-  #changed(rumour?: string): void {
+  #changed(rumour?: string, isSaved = true): void {
     this.#digest = undefined;
     this.#views = undefined;
-    this.#save();
+    if (isSaved) this.#save();
     if (rumour === undefined) return;
     this.#rumours.set(rumour, 0);
     this.#rumourListener();
@@ -514,4 +516,13 @@ function digestOf(members: readonly MemberRecord[], forgotten: ReadonlySet<strin
   for (const record of members) add(JSON.stringify(Object.values(recordOf(record))));
   for (const storeId of forgotten) add(storeId);
   return Array.from(sum, (lane) => lane.toString(16).padStart(8, '0')).join('');
+}
+
+/** A doubt and its end: for a node that starts anew, and for the log, it is as if they had never been. */
+function isPassing(change: MemberChange): boolean {
+  return change === 'suspected' || change === 'refuted';
+}
+
+function isWorthSaving(change: MemberChange | undefined): boolean {
+  return change !== undefined && !isPassing(change);
 }

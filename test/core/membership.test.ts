@@ -74,7 +74,7 @@ describe('what the actors hear of a change', () => {
     ['alive', 'suspect', 'suspected'],
     ['alive', 'dead', 'failed'],
     ['alive', 'left', 'left'],
-    ['suspect', 'alive', 'recovered'],
+    ['suspect', 'alive', 'refuted'],
     ['suspect', 'suspect', undefined],
     ['suspect', 'dead', 'failed'],
     ['suspect', 'left', 'left'],

@@ -123,6 +123,7 @@ export const failureDetectorMachine = setup({
       entry: { type: 'watch', params: ({ context }) => ({ ids: suspectsOf(context) }) },
       on: {
         'member.suspected': { actions: { type: 'watch', params: ({ event }) => ({ ids: [event.id] }) } },
+        'member.refuted': { actions: { type: 'unwatch', params: ({ event }) => ({ id: event.id }) } },
         'member.recovered': { actions: { type: 'unwatch', params: ({ event }) => ({ id: event.id }) } },
         'member.failed': { actions: { type: 'unwatch', params: ({ event }) => ({ id: event.id }) } },
         'member.left': { actions: { type: 'unwatch', params: ({ event }) => ({ id: event.id }) } },

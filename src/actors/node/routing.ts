@@ -6,6 +6,7 @@ export const routing: Readonly<Record<string, readonly string[]>> = {
   'versions.accepted': ['replicator'],
   'member.joined': ['syncer', 'bootstrapper'],
   'member.suspected': ['failure-detector'],
+  'member.refuted': ['failure-detector'],
   'member.failed': ['failure-detector', 'replicator', 'syncer'],
   'member.recovered': ['failure-detector', 'syncer', 'bootstrapper'],
   'member.left': ['failure-detector', 'replicator', 'syncer'],
