@@ -63,6 +63,10 @@ const offending: readonly (readonly [string, string, string])[] = [
   ].map((module) => ['src/store/version-store.ts', from(module), restrictedImport] as const),
   ['src/store/wal-sync.ts', from('rocksdb-native'), restrictedImport],
   ['src/store/rocksdb-level.ts', from('xstate'), restrictedImport],
+  // What nodes say to each other stands on core alone.
+  ...['node:fs', 'undici', 'xstate', '../store/level.ts', '../http/app.ts', '../actors/inspector.ts'].map(
+    (module) => ['src/peers/wire.ts', from(module), restrictedImport] as const,
+  ),
   // Machines know core, their own folder, and what others tell.
   ...[
     'node:fs',
@@ -106,7 +110,7 @@ const offending: readonly (readonly [string, string, string])[] = [
   // Nobody but the one class knows the binding.
   ['src/node.ts', from('rocksdb-native'), restrictedImport],
   // Time, randomness and the outside arrive through ports.
-  ...['src/core/hybrid-clock.ts', machine, helper, effect].flatMap((file) => [
+  ...['src/core/hybrid-clock.ts', 'src/peers/wire.ts', machine, helper, effect].flatMap((file) => [
     ...[
       'Date.now()',
       'new Date()',

@@ -76,9 +76,56 @@ export function leafOfEntry(entry: Uint8Array): number {
  * are the same; null when they differ where the entries don't show who is greater.
  */
 export function compareEntries(a: Uint8Array, b: Uint8Array): number | null {
-  for (let at = pathHashBytes; at < entryBytes; at++) {
-    const difference = (b[at] ?? 0) - (a[at] ?? 0);
-    if (difference !== 0) return at < uuidOffset ? difference : null;
+  return compareEntriesAt(a, 0, b, 0);
+}
+
+/** What two nodes have to tell each other of one leaf. */
+export interface LeafDifference {
+  /** Indexes into the own entries: the other node lacks them, or has an earlier version. */
+  readonly greater: number[];
+  /** Indexes into the other's entries: they are lacking here, or not known to be the earlier ones. */
+  readonly wanted: number[];
+}
+
+/**
+ * Compares two packed lists of entries of one leaf, each in the order of the hashes.
+ *
+ * @throws KvsError KVS_PEER_FAILED when the other's list is in another order
+ */
+export function differenceOf(own: Uint8Array, theirs: Uint8Array): LeafDifference {
+  const difference: LeafDifference = { greater: [], wanted: [] };
+  let mine = 0;
+  let other = 0;
+  while (mine < own.length || other < theirs.length) {
+    const order = compareHashes(own, mine, theirs, other);
+    const later = order === 0 ? compareEntriesAt(own, mine, theirs, other) : order;
+    if (later === null || later > 0) difference.wanted.push(other / entryBytes);
+    else if (later < 0) difference.greater.push(mine / entryBytes);
+    if (order <= 0) mine += entryBytes;
+    if (order < 0) continue;
+    other += entryBytes;
+    if (other < theirs.length && compareHashes(theirs, other - entryBytes, theirs, other) > 0) {
+      throw new KvsError('KVS_PEER_FAILED', 'The entries of a leaf are not in the order of their hashes');
+    }
+  }
+  return difference;
+}
+
+/** The order of two entries by the hashes of their paths; the end of a list comes after everything. */
+function compareHashes(a: Uint8Array, at: number, b: Uint8Array, bt: number): number {
+  if (at >= a.length) return 1;
+  if (bt >= b.length) return -1;
+  for (let byte = 0; byte < pathHashBytes; byte++) {
+    const difference = (a[at + byte] ?? 0) - (b[bt + byte] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  return 0;
+}
+
+function compareEntriesAt(a: Uint8Array, at: number, b: Uint8Array, bt: number): number | null {
+  for (let byte = pathHashBytes; byte < entryBytes; byte++) {
+    const difference = (b[bt + byte] ?? 0) - (a[at + byte] ?? 0);
+    if (difference !== 0) return byte < uuidOffset ? difference : null;
   }
   return 0;
 }

@@ -52,7 +52,10 @@ export interface PeerCalls {
     };
     readonly reply: {
       readonly newer: readonly KeyVersion[];
-      /** The receiver keeps another version of some key until a vote has decided. */
+      /**
+       * The sender still lacks something that the receiver holds of these keys: the receiver keeps another version of
+       * one until a vote has decided, or `newer` was more than a page and was cut.
+       */
       readonly hasConflict: boolean;
     };
   };
@@ -77,7 +80,10 @@ export interface PeerCalls {
     readonly request: { readonly branches: readonly number[] };
     readonly reply: { readonly digests: readonly Uint8Array[] };
   };
-  /** What some leaves hold. A reply may stop early: the leaves that are missing are asked for again. */
+  /**
+   * What some leaves hold, each in the order of the hashes. A reply may stop early, but never before its first leaf:
+   * those that are missing are asked for again.
+   */
   readonly entries: {
     readonly request: { readonly leaves: readonly number[] };
     readonly reply: { readonly listings: readonly LeafListing[] };
@@ -87,14 +93,17 @@ export interface PeerCalls {
     readonly request: { readonly selections: readonly LeafSelection[] };
     readonly reply: { readonly versions: readonly KeyVersion[]; readonly isComplete: boolean };
   };
-  /** The exchange is complete: the sender holds what the receiver had at `holds`, and the other way round. */
+  /**
+   * The exchange is complete: the sender holds what the receiver had at `holds`, and the other way round. Refused with
+   * KVS_OTHER_MEMBER by another store than the sender met.
+   */
   readonly complete: {
     readonly request: {
       /** The receiver's sequence, at the beginning, that the sender now holds. */
       readonly holds: number;
       /** The sender's own sequence at the beginning, which the receiver now holds. */
       readonly sequence: number;
-      /** The receiver's store as the sender met it: a claim on another one is worth nothing. */
+      /** The receiver's store as the sender met it. */
       readonly storeId: string;
     };
     readonly reply: null;

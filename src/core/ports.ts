@@ -84,7 +84,15 @@ export interface LoggedChange extends Stamp {
   readonly uuid: string;
 }
 
-/** What a digest leaf holds of one key. */
+/** What a digest leaf holds, in the order of the hashes of its paths. */
+export interface LeafEntries {
+  readonly leaf: number;
+  readonly paths: readonly KeyPath[];
+  /** An entry for each path, in the form of `packEntries`. */
+  readonly packed: Uint8Array;
+}
+
+/** What two nodes compare of one key. */
 export interface DigestEntry extends Stamp {
   readonly path: KeyPath;
   readonly uuid: string;
@@ -139,8 +147,11 @@ export interface VersionStore {
   rootDigest(): Uint32Array;
   branchDigests(): Uint32Array;
   leafDigests(branch: number): Uint32Array;
-  /** The entries of one digest leaf, in the order of their path hashes, after `after`. */
-  leafEntries(leaf: number, entriesMax: number, after?: KeyPath): Promise<DigestEntry[]>;
+  /**
+   * What some digest leaves hold, in the order of `leaves`: the first one, and of the others as many, one after the
+   * other, as fit within `entriesMax` entries together. Each comes whole.
+   */
+  listLeaves(leaves: readonly number[], entriesMax: number): Promise<LeafEntries[]>;
 
   /**
    * Takes tombstones and expired versions that are older than the retention out of digests and listings, and removes

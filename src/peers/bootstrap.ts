@@ -62,12 +62,17 @@ export class Bootstrap implements Steps {
     const open = present.filter(({ id }) => this.#partial.get(id) !== null);
     const member = open[this.#turn++ % Math.max(1, open.length)];
     if (member === undefined) return this.#finish();
-    const before = this.#partial.get(member.id) ?? this.#position ?? null;
+    const partial = this.#partial.get(member.id);
+    const before = partial ?? this.#position ?? null;
     const page = await transport.call(member, 'page', { before }, { deadlineMs: pageDeadlineMs });
     await merger.merge(page.versions, { from: member.id });
     this.#keys += page.versions.length;
     this.#pages++;
-    return page.isWhole ? this.#advance(page.next) : this.#advancePartial(member, page.next);
+    if (!page.isWhole) return this.#advancePartial(member, page.next);
+    if (partial === undefined) return this.#advance(page.next);
+    // It became whole meanwhile: what it got above the place where it stands has not been read.
+    this.#partial.delete(member.id);
+    return 'fetch';
   }
 
   async #resume(): Promise<void> {

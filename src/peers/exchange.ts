@@ -3,6 +3,7 @@ import { KvsError } from '../core/errors.ts';
 import type { KeyPath } from '../core/key-path.ts';
 import {
   compareEntries,
+  differenceOf,
   entryBytes,
   hex,
   leafOfEntry,
@@ -20,11 +21,11 @@ import type {
   PeerRequest,
   PeerTransport,
 } from '../core/peer-calls.ts';
-import type { DigestEntry, StepKind, Steps, VersionStore } from '../core/ports.ts';
+import type { StepKind, Steps, VersionStore } from '../core/ports.ts';
 import type { KeyVersion } from '../core/version.ts';
 import type { Claims } from './claims.ts';
 import type { Merger } from './merger.ts';
-import { allLeafEntries, digestBytes, digestLanes, newestEntries, readPage } from './pages.ts';
+import { digestBytes, digestLanes, newestEntries, pageOf, VersionPage } from './pages.ts';
 
 /** For one request of an exchange, ms. A page may have to be read from a slow disk first. */
 export const exchangeCallDeadlineMs = 10_000;
@@ -47,6 +48,7 @@ export class Exchange implements Steps {
   #start: { readonly own: number; readonly theirs: number } | undefined;
   #branches: number[] | undefined;
   #leaves: number[] = [];
+  #leavesAtOnce: number = limits.pageItemsMax;
   #triedNewest = false;
   #selections: LeafSelection[] = [];
   #toPush: KeyPath[] = [];
@@ -91,7 +93,7 @@ export class Exchange implements Steps {
       if (this.#leaves.length > 0) return 'request';
     }
     const { digests } = await this.#call('branches', null);
-    this.#branches = differingDigests(store.branchDigests(), checkedLanes(digests));
+    this.#branches = differingDigests(store.branchDigests(), digestLanes(digests));
     return 'request';
   }
 
@@ -99,8 +101,10 @@ export class Exchange implements Steps {
     const { store } = this.#ports;
     const asked = branches.slice(0, limits.comparedBranchesMax);
     const { digests } = await this.#call('leaves', { branches: asked });
+    if (digests.length !== asked.length)
+      throw new KvsError('KVS_PEER_FAILED', 'The peer answers for other branches than were asked for');
     asked.forEach((branch, index) => {
-      const theirs = checkedLanes(digests[index] ?? new Uint8Array());
+      const theirs = digestLanes(digests[index] ?? new Uint8Array());
       for (const leaf of differingDigests(store.leafDigests(branch), theirs)) {
         this.#leaves.push(branch * branchCount + leaf);
       }
@@ -111,36 +115,30 @@ export class Exchange implements Steps {
 
   async #listLeaves(): Promise<StepKind> {
     const { store } = this.#ports;
-    const asked = this.#leaves.slice(0, limits.pageItemsMax);
-    const { listings } = await this.#call('entries', { leaves: asked });
-    if (listings.length === 0)
-      throw new KvsError('KVS_PEER_FAILED', 'The peer lists no leaf that was asked for');
+    const asked = this.#leaves.slice(0, this.#leavesAtOnce);
+    // At the same time on both sides, as far as each of them gets: a difference of many leaves is all about this.
+    const [ownListings, { listings }] = await Promise.all([
+      store.listLeaves(asked, limits.listedEntriesMax),
+      this.#call('entries', { leaves: asked }),
+    ]);
+    const own = new Map(ownListings.map((listing) => [listing.leaf, listing]));
+    const selections: LeafSelection[] = [];
+    const toPush: KeyPath[] = [];
+    const listed = new Set<number>();
     for (const { leaf, entries } of listings) {
-      if (!asked.includes(leaf))
-        throw new KvsError('KVS_PEER_FAILED', 'The peer lists a leaf that nobody asked for');
-      this.#compareLeaf(leaf, await allLeafEntries(store, leaf), unpackEntries(entries));
+      const known = own.get(leaf);
+      if (known === undefined) continue;
+      const { greater, wanted } = differenceOf(known.packed, entries);
+      for (const index of greater) toPush.push(...known.paths.slice(index, index + 1));
+      selections.push(...selectionsOf(leaf, entries, wanted));
+      listed.add(leaf);
     }
-    const listed = new Set(listings.map(({ leaf }) => leaf));
+    if (listed.size === 0) throw new KvsError('KVS_PEER_FAILED', 'The peer lists no leaf that was asked for');
+    this.#selections = selections;
+    this.#toPush = toPush;
     this.#leaves = this.#leaves.filter((leaf) => !listed.has(leaf));
     this.#counts.leaves += listed.size;
     return 'request';
-  }
-
-  #compareLeaf(leaf: number, own: readonly DigestEntry[], theirs: ReadonlyMap<string, Uint8Array>): void {
-    const wanted = new Map(theirs);
-    const packed = packEntries(own);
-    own.forEach(({ path }, index) => {
-      const entry = packed.subarray(index * entryBytes, (index + 1) * entryBytes);
-      const key = hex(entry.subarray(0, pathHashBytes));
-      const their = theirs.get(key);
-      const order = their === undefined ? -1 : compareEntries(entry, their);
-      if (order === 0 || (order !== null && order < 0)) wanted.delete(key);
-      if (order !== null && order < 0) this.#toPush.push(path);
-    });
-    const hashes = [...wanted.values()].map((entry) => entry.subarray(0, pathHashBytes));
-    for (let at = 0; at < hashes.length; at += limits.pageItemsMax) {
-      this.#selections.push({ leaf, hashes: joined(hashes.slice(at, at + limits.pageItemsMax)) });
-    }
   }
 
   async #fetch(): Promise<StepKind> {
@@ -152,42 +150,46 @@ export class Exchange implements Steps {
       asked.push(selection);
     }
     const { versions, isComplete } = await this.#call('fetch', { selections: asked });
+    const rest = isComplete ? [] : without(asked, versions);
+    if (!isComplete && hashesIn(rest) === hashesIn(asked))
+      throw new KvsError('KVS_PEER_FAILED', 'The peer sends nothing of what was asked for');
     const { newer, hasConflict } = await this.#ports.merger.merge(versions, { from: this.#member.id });
     this.#newer.push(...newer);
     this.#hasConflict ||= hasConflict;
     this.#counts.fetched += versions.length;
-    const rest = isComplete || versions.length === 0 ? [] : without(asked, versions);
     this.#selections = [...rest, ...this.#selections.slice(asked.length)];
     return 'fetch';
   }
 
+  /** What is pushed stays on the list until the peer has it: a step that failed may be taken again. */
   async #push(): Promise<StepKind> {
-    let versions = this.#newer.splice(0, limits.pageItemsMax);
-    if (versions.length === 0) {
-      const page = await readPage(this.#ports.store, this.#toPush.slice(0, limits.pageItemsMax));
-      this.#toPush.splice(0, page.answered);
-      versions = page.versions;
+    const page = new VersionPage();
+    const answered =
+      this.#newer.length > 0
+        ? 0
+        : await page.fill(this.#ports.store, this.#toPush.slice(0, limits.pageItemsMax));
+    const versions = answered > 0 ? page.versions : pageOf(this.#newer);
+    if (versions.length > 0) {
+      const { newer, hasConflict } = await this.#call('push', { versions, isRumour: false });
+      const back = await this.#ports.merger.merge(newer, { from: this.#member.id });
+      this.#hasConflict ||= hasConflict || back.hasConflict;
+      this.#newer = [...this.#newer.slice(versions.length), ...back.newer];
+      this.#counts.pushed += versions.length;
     }
-    const { newer, hasConflict } = await this.#call('push', { versions, isRumour: false });
-    this.#counts.pushed += versions.length;
-    const back = await this.#ports.merger.merge(newer, { from: this.#member.id });
-    this.#newer.push(...back.newer);
-    this.#hasConflict ||= hasConflict || back.hasConflict;
+    this.#toPush.splice(0, answered);
     return 'fetch';
   }
 
   async #complete({ own, theirs }: { readonly own: number; readonly theirs: number }): Promise<null> {
     // While a vote is open, neither holds what the other has.
     if (this.#hasConflict) return null;
-    const { store, claims } = this.#ports;
+    const { claims } = this.#ports;
     const { storeId } = this.#member;
-    const held = { holds: theirs, sequence: own, storeId };
     // First on the own disk: what this node claims must be true also after it has lost its memory.
-    await claims.noteExchange(storeId, {
-      theyHold: { sequence: own, storeId: store.storeId },
-      weHold: theirs,
-    });
-    await this.#call('complete', held);
+    await claims.noteHeld(storeId, theirs);
+    await this.#call('complete', { holds: theirs, sequence: own, storeId });
+    // Only now is it certain that it was this store all along.
+    claims.noteClaim(storeId, own);
     return null;
   }
 
@@ -222,14 +224,23 @@ function without(selections: readonly LeafSelection[], versions: readonly KeyVer
   });
 }
 
+function selectionsOf(leaf: number, entries: Uint8Array, wanted: readonly number[]): LeafSelection[] {
+  const selections: LeafSelection[] = [];
+  for (let at = 0; at < wanted.length; at += limits.pageItemsMax) {
+    const hashes = wanted
+      .slice(at, at + limits.pageItemsMax)
+      .map((index) => entries.subarray(index * entryBytes, index * entryBytes + pathHashBytes));
+    selections.push({ leaf, hashes: joined(hashes) });
+  }
+  return selections;
+}
+
+function hashesIn(selections: readonly LeafSelection[]): number {
+  return selections.reduce((count, { hashes }) => count + hashes.length / pathHashBytes, 0);
+}
+
 function joined(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.length * pathHashBytes);
   parts.forEach((part, index) => bytes.set(part, index * pathHashBytes));
   return bytes;
-}
-
-function checkedLanes(digests: Uint8Array): Uint32Array {
-  if (digests.length !== branchCount * 16)
-    throw new KvsError('KVS_PEER_FAILED', 'Not a row of digests: a wrong length');
-  return digestLanes(digests);
 }

@@ -2,6 +2,7 @@ import type { KeyPath } from '../core/key-path.ts';
 import { limits } from '../core/limits.ts';
 import type { Membership, Random } from '../core/ports.ts';
 import { compareVersions, type KeyVersion, type Version } from '../core/version.ts';
+import { pageOf } from './pages.ts';
 
 /** What waits for one member: the greatest version of each key, the oldest first. */
 class Outbox {
@@ -23,15 +24,11 @@ class Outbox {
 
   /** The first of what waits, up to a page; it stays until it is acknowledged. */
   page(): KeyVersion[] {
-    const page: KeyVersion[] = [];
-    let bytes = 0;
-    for (const [path, version] of this.#versions) {
-      if (page.length >= limits.pageItemsMax) break;
-      bytes += version.data.length;
-      if (page.length > 0 && bytes > limits.pageBytesMax) break;
-      page.push({ path, version });
-    }
-    return page;
+    return pageOf(this.#waiting());
+  }
+
+  *#waiting(): Generator<KeyVersion> {
+    for (const [path, version] of this.#versions) yield { path, version };
   }
 
   acknowledge(sent: readonly KeyVersion[]): void {

@@ -1,5 +1,4 @@
-import { branchCount } from '../core/digest-tree.ts';
-import { assert, KvsError } from '../core/errors.ts';
+import { KvsError } from '../core/errors.ts';
 import type { KeyPath } from '../core/key-path.ts';
 import { limits } from '../core/limits.ts';
 import type { DigestEntry, VersionStore } from '../core/ports.ts';
@@ -29,39 +28,61 @@ export async function newestEntries(store: VersionStore): Promise<DigestEntry[]>
   });
 }
 
-/** All entries of one digest leaf, however many pages that takes. */
-export async function allLeafEntries(store: VersionStore, leaf: number): Promise<readonly DigestEntry[]> {
-  assert(leaf < branchCount * branchCount, 'a leaf is within the tree');
-  let entries = await store.leafEntries(leaf, limits.pageItemsMax);
-  for (let isWhole = entries.length < limits.pageItemsMax; !isWhole;) {
-    const more = await store.leafEntries(leaf, limits.pageItemsMax, entries.at(-1)?.path);
-    entries = [...entries, ...more];
-    isWhole = more.length < limits.pageItemsMax;
-  }
-  return entries;
-}
+/**
+ * A page of versions: as many as its bounds in number and bytes allow, but at least one, however large. A value of
+ * 64 MiB alone, or 1,000 small ones with the longest of paths, fit in a message.
+ */
+export class VersionPage {
+  readonly versions: KeyVersion[] = [];
+  #bytes = 0;
+  #isFull = false;
 
-/** The versions of keys, up to a page's bytes but at least one, and how many of the keys that answers. */
-export async function readPage(
-  store: VersionStore,
-  paths: readonly KeyPath[],
-): Promise<{ versions: KeyVersion[]; answered: number }> {
-  const versions: KeyVersion[] = [];
-  let bytes = 0;
-  let answered = 0;
-  // In small steps, so that large values are not all in memory at once.
-  while (answered < paths.length && bytes < limits.pageBytesMax) {
-    const some = paths.slice(answered, answered + readStep);
-    for (const [index, version] of (await store.getMany(some)).entries()) {
-      if (bytes >= limits.pageBytesMax) break;
-      answered++;
-      const path = some[index];
-      if (version === undefined || path === undefined) continue;
-      versions.push({ path, version });
-      bytes += version.data.length;
+  /** True once something did not fit. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /** False when it does not fit. */
+  add(version: KeyVersion): boolean {
+    const bytes = this.#bytes + version.version.data.length;
+    const { length } = this.versions;
+    this.#isFull ||= length >= limits.pageItemsMax || (length > 0 && bytes > limits.pageBytesMax);
+    if (this.#isFull) return false;
+    this.#bytes = bytes;
+    this.versions.push(version);
+    return true;
+  }
+
+  /** Adds the present versions of keys, in order, up to the first that does not fit; returns how many keys that answers. */
+  async fill(store: Pick<VersionStore, 'getMany'>, paths: readonly KeyPath[]): Promise<number> {
+    let answered = 0;
+    while (answered < paths.length && !this.#isFull) {
+      const some = paths.slice(answered, answered + this.#expected());
+      for (const [index, version] of (await store.getMany(some)).entries()) {
+        const path = some[index];
+        if (path !== undefined && version !== undefined && !this.add({ path, version })) break;
+        answered++;
+      }
     }
+    return answered;
   }
-  return { versions, answered };
+
+  /** About as many as still fit, if they are like those before: large values must not all be in memory at once. */
+  #expected(): number {
+    const { length } = this.versions;
+    if (length === 0) return firstReadKeys;
+    const average = Math.max(1, this.#bytes / length);
+    const fitting = Math.ceil((limits.pageBytesMax - this.#bytes) / average);
+    return Math.max(1, Math.min(fitting, limits.pageItemsMax - length, length * readGrowth));
+  }
 }
 
-const readStep = 64;
+const firstReadKeys = 8;
+const readGrowth = 8;
+
+/** The first of some versions, as many as fit on a page. */
+export function pageOf(versions: Iterable<KeyVersion>): KeyVersion[] {
+  const page = new VersionPage();
+  for (const version of versions) if (!page.add(version)) break;
+  return page.versions;
+}

@@ -1,14 +1,14 @@
 import { KvsError } from '../core/errors.ts';
-import type { KeyPath } from '../core/key-path.ts';
-import { hex, packEntries, pathHash, unpackHashes } from '../core/leaf-entries.ts';
+import { hex, packEntries } from '../core/leaf-entries.ts';
 import { limits } from '../core/limits.ts';
 import type { PeerCallName, PeerReply, PeerRequest, PeerTransport } from '../core/peer-calls.ts';
 import type { VersionStore } from '../core/ports.ts';
 import type { Claims } from './claims.ts';
+import { ListedLeaves } from './listed-leaves.ts';
 import type { MemberTable } from './member-table.ts';
 import type { Merger } from './merger.ts';
 import { withRecord } from './news.ts';
-import { allLeafEntries, digestBytes, newestEntries, readPage } from './pages.ts';
+import { digestBytes, newestEntries, pageOf, VersionPage } from './pages.ts';
 import { decodeRequest, encodeRefusal, encodeReply, type DecodedRequest } from './wire.ts';
 
 export interface PeerServiceOptions {
@@ -91,6 +91,7 @@ export class PeerService {
     isWhole,
     onBehind,
   }: PeerServiceOptions): Handlers {
+    const leaves = new ListedLeaves(store);
     return {
       ping: (news) => {
         members.merge(news);
@@ -100,6 +101,7 @@ export class PeerService {
         return isAboutSelf ? withRecord(reply, members.self) : reply;
       },
       probe: async ({ id, deadlineMs }) => {
+        if (id === members.self.id) return { isAlive: true };
         const target = members.get(id);
         if (target === undefined) return { isAlive: false };
         const request = members.takeRumours(limits.rumourRecordsMax, 1);
@@ -114,7 +116,11 @@ export class PeerService {
         const own = members.digest();
         return { digest: own, news: own === digest ? null : members.news() };
       },
-      push: ({ versions, isRumour }, from) => merger.merge(versions, { isRumour, from: from.id }),
+      push: async ({ versions, isRumour }, from) => {
+        const { newer, hasConflict } = await merger.merge(versions, { isRumour, from: from.id });
+        const page = pageOf(newer);
+        return { newer: page, hasConflict: hasConflict || page.length < newer.length };
+      },
       behind: (_, from) => {
         onBehind(from.id);
         return null;
@@ -129,45 +135,52 @@ export class PeerService {
           newest: isEqual ? new Uint8Array() : packEntries(await newestEntries(store)),
         };
       },
-      branches: () => ({ digests: digestBytes(store.branchDigests()) }),
-      leaves: ({ branches }) => ({
-        digests: branches.map((branch) => digestBytes(store.leafDigests(branch))),
-      }),
-      entries: async ({ leaves }) => {
-        const listings = [];
-        let listed = 0;
-        for (const leaf of leaves) {
-          const entries = await allLeafEntries(store, leaf);
-          listings.push({ leaf, entries: packEntries(entries) });
-          listed += entries.length;
-          if (listed >= limits.listedEntriesMax) break;
-        }
-        return { listings };
+      branches: () => {
+        checkDigests(store);
+        return { digests: digestBytes(store.branchDigests()) };
+      },
+      leaves: ({ branches }) => {
+        checkDigests(store);
+        return { digests: branches.map((branch) => digestBytes(store.leafDigests(branch))) };
+      },
+      entries: async ({ leaves: asked }) => {
+        const listings = await leaves.list(asked);
+        return { listings: listings.map(({ leaf, packed }) => ({ leaf, entries: packed })) };
       },
       fetch: async ({ selections }) => {
-        const paths: KeyPath[] = [];
-        for (const { leaf, hashes } of selections) {
-          const wanted = unpackHashes(hashes);
-          for (const { path } of await allLeafEntries(store, leaf)) {
-            if (wanted.has(hex(pathHash(path)))) paths.push(path);
-          }
+        const page = new VersionPage();
+        // Step by step: where values are large, few of the leaves are looked at before the page is full.
+        for (let at = 0; at < selections.length && !page.isFull; at += selectionsAtOnce) {
+          await page.fill(store, await leaves.pathsOf(selections.slice(at, at + selectionsAtOnce)));
         }
-        const { versions, answered } = await readPage(store, paths.slice(0, limits.pageItemsMax));
-        return { versions, isComplete: answered === paths.length };
+        return { versions: page.versions, isComplete: !page.isFull };
       },
       complete: async ({ holds, sequence, storeId }, from) => {
-        await claims.noteExchange(from.storeId, { theyHold: { sequence: holds, storeId }, weHold: sequence });
+        // What was agreed was agreed with another store, whose place this one has taken meanwhile.
+        if (storeId !== store.storeId) {
+          throw new KvsError(
+            'KVS_OTHER_MEMBER',
+            `The store of this node is ${store.storeId}, not ${storeId}`,
+          );
+        }
+        await claims.noteHeld(from.storeId, sequence);
+        claims.noteClaim(from.storeId, holds);
         return null;
       },
       page: async ({ before }) => {
         const entries = await store.newest(limits.pageItemsMax, before ?? undefined);
-        const { versions, answered } = await readPage(
+        const page = new VersionPage();
+        const answered = await page.fill(
           store,
           entries.map(({ path }) => path),
         );
         const isLast = answered === entries.length && entries.length < limits.pageItemsMax;
         const last = entries[answered - 1];
-        return { versions, next: isLast || last === undefined ? null : last, isWhole: isWhole() };
+        return {
+          versions: page.versions,
+          next: isLast || last === undefined ? null : last,
+          isWhole: isWhole(),
+        };
       },
       vote: async ({ paths }) => {
         const held = await store.getMany(paths);
@@ -181,11 +194,19 @@ export class PeerService {
       },
       leave: ({ incarnation }, from) => {
         const known = members.get(from.id);
-        if (known !== undefined) {
+        if (known?.storeId === from.storeId) {
           members.merge({ records: [{ ...known, incarnation, state: 'left' }], forgotten: [] });
         }
         return null;
       },
     };
   }
+}
+
+/** Selections whose paths are looked for at one time. */
+const selectionsAtOnce = 64;
+
+/** Sums that are not complete could equal another node's by accident: an empty branch, of a store just opened. */
+function checkDigests(store: VersionStore): void {
+  if (!store.digestsReady) throw new KvsError('KVS_NOT_READY', 'The digests of this node are being summed');
 }

@@ -56,7 +56,7 @@ export function tally(own: Vote, others: readonly Vote[]): Outcome {
 }
 
 /** True when a version wins over another one whatever a vote on that one says. */
-function isBeyondVote(a: Ballot, b: Ballot): boolean {
+export function isBeyondVote(a: Ballot, b: Ballot): boolean {
   const order = compareStamps(a, b);
   return order > 0 || (order === 0 && a.votes > 0);
 }

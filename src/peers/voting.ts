@@ -1,11 +1,12 @@
 import type { KeyPath } from '../core/key-path.ts';
 import { leafOfEntry, pathHash } from '../core/leaf-entries.ts';
+import { limits } from '../core/limits.ts';
 import type { Member } from '../core/membership.ts';
 import type { Ballot, PeerTransport } from '../core/peer-calls.ts';
 import type { Clock, Decision, Logger, Membership, VersionStore, VoteResult } from '../core/ports.ts';
 import type { KeyVersion, Version } from '../core/version.ts';
 import type { Merger } from './merger.ts';
-import { tally, type Outcome, type Vote } from './tally.ts';
+import { isBeyondVote, tally, type Outcome, type Vote } from './tally.ts';
 
 /** A vote ends after this time with whoever has answered, ms. */
 export const voteDeadlineMs = 1_000;
@@ -24,9 +25,11 @@ export interface VotingPorts {
 /** Lets the members vote on keys, stores the winners, and tells what was decided. */
 export async function holdVote(ports: VotingPorts, paths: readonly KeyPath[]): Promise<VoteResult> {
   const { store, members, clock } = ports;
-  const answers = await collectBallots(ports, paths);
-  const held = await store.getMany(paths);
-  const outcomes = paths.map((path, index): { path: KeyPath; own: Version | undefined; outcome: Outcome } => {
+  const disputed = await stillDisputed(store, paths);
+  if (disputed.length === 0) return [];
+  const answers = await collectBallots(ports, disputed);
+  const held = await store.getMany(disputed.map(({ path }) => path));
+  const outcomes = disputed.map(({ path }, index): KeyOutcome => {
     const own = held[index];
     const votes = answers.map(({ member, ballots }): Vote => ({ member, held: ballots[index] ?? null }));
     return { path, own, outcome: tally({ member: members.self.id, held: own ?? null }, votes) };
@@ -44,7 +47,8 @@ export async function holdVote(ports: VotingPorts, paths: readonly KeyPath[]): P
     // The holder may have something newer by now, which no vote concerns.
     else if (version.uuid !== outcome.uuid) winners.push({ path, version });
     else {
-      winners.push({ path, version: { ...version, votes: outcome.votes } });
+      // Its holder may have heard of another vote on it by now.
+      winners.push({ path, version: { ...version, votes: Math.max(version.votes, outcome.votes) } });
       decisions.push({
         path,
         at: clock.now(),
@@ -62,18 +66,42 @@ export async function holdVote(ports: VotingPorts, paths: readonly KeyPath[]): P
   return { decisions, undecided };
 }
 
+interface Dispute {
+  readonly path: KeyPath;
+  readonly own: Version;
+}
+
+interface KeyOutcome {
+  readonly path: KeyPath;
+  readonly own: Version | undefined;
+  readonly outcome: Outcome;
+}
+
 interface Answer {
   readonly member: string;
   readonly ballots: readonly (Ballot | null)[];
 }
 
-/** Asks all members at once; settles with those that answered in time, early once every key is decided already. */
+/** The keys of which this node holds a version that nobody has voted on. */
+async function stillDisputed(store: VersionStore, paths: readonly KeyPath[]): Promise<readonly Dispute[]> {
+  const held = await store.getMany(paths);
+  return paths.flatMap((path, index) => {
+    const own = held[index];
+    return own === undefined || own.votes > 0 ? [] : [{ path, own }];
+  });
+}
+
+/**
+ * Asks all members at once; settles with those that answered in time, early once each key is decided by a version that
+ * somebody holds.
+ */
 async function collectBallots(
   { members, transport, logger }: VotingPorts,
-  paths: readonly KeyPath[],
+  disputed: readonly Dispute[],
 ): Promise<readonly Answer[]> {
   const answers: Answer[] = [];
   const decided = new Set<number>();
+  const paths = disputed.map(({ path }) => path);
   await new Promise<void>((resolve) => {
     const present = members.present();
     let open = present.length;
@@ -83,28 +111,28 @@ async function collectBallots(
         .call(member, 'vote', { paths }, { deadlineMs: voteDeadlineMs })
         .then(({ held }) => {
           answers.push({ member: member.id, ballots: held });
-          held.forEach((ballot, index) => ballot !== null && ballot.votes > 0 && decided.add(index));
+          disputed.forEach(({ own }, index) => {
+            const ballot = held[index] ?? null;
+            if (ballot !== null && isBeyondVote(ballot, own)) decided.add(index);
+          });
           return undefined;
         })
         .catch((error: unknown) => logger.debug('A member did not vote', { member: member.id, error }))
         .finally(() => {
           open--;
-          if (open === 0 || decided.size === paths.length) resolve();
+          if (open === 0 || decided.size === disputed.length) resolve();
         })
         .catch(() => undefined);
     }
   });
-  return answers;
+  // Who answers after the end has no part in it.
+  return [...answers];
 }
 
 /** The versions that only others hold, by path; without those whose holder does not answer. */
 async function fetchFromHolders(
   { members, transport, logger }: VotingPorts,
-  outcomes: readonly {
-    readonly path: KeyPath;
-    readonly own: Version | undefined;
-    readonly outcome: Outcome;
-  }[],
+  outcomes: readonly KeyOutcome[],
 ): Promise<ReadonlyMap<KeyPath, Version>> {
   const byHolder = new Map<string, KeyPath[]>();
   for (const { path, own, outcome } of outcomes) {
@@ -112,15 +140,17 @@ async function fetchFromHolders(
     byHolder.set(outcome.holder, [...(byHolder.get(outcome.holder) ?? []), path]);
   }
   const found = new Map<KeyPath, Version>();
-  for (const [id, wanted] of byHolder) {
-    const holder = members.get(id);
-    if (holder === undefined) continue;
-    try {
-      for (const { path, version } of await fetchAll(transport, holder, wanted)) found.set(path, version);
-    } catch (error) {
-      logger.debug('A winner could not be fetched', { member: id, error });
-    }
-  }
+  await Promise.all(
+    [...byHolder].map(async ([id, wanted]) => {
+      const holder = members.get(id);
+      if (holder === undefined) return;
+      try {
+        for (const { path, version } of await fetchAll(transport, holder, wanted)) found.set(path, version);
+      } catch (error) {
+        logger.debug('A winner could not be fetched', { member: id, error });
+      }
+    }),
+  );
   return found;
 }
 
@@ -130,21 +160,22 @@ async function fetchAll(
   paths: readonly KeyPath[],
 ): Promise<readonly KeyVersion[]> {
   const all: KeyVersion[] = [];
-  const open = new Set(paths);
-  while (open.size > 0) {
-    const selections = [...open].map((path) => {
+  let open = [...paths];
+  while (open.length > 0) {
+    const asked = open.slice(0, limits.pageItemsMax);
+    const selections = asked.map((path) => {
       const hashes = pathHash(path);
       return { leaf: leafOfEntry(hashes), hashes };
     });
-    const { versions, isComplete } = await transport.call(
-      holder,
-      'fetch',
-      { selections },
-      { deadlineMs: voteDeadlineMs },
-    );
-    for (const version of versions) open.delete(version.path);
+    const request = { selections };
+    const { versions, isComplete } = await transport.call(holder, 'fetch', request, {
+      deadlineMs: voteDeadlineMs,
+    });
+    const come = new Set(versions.map(({ path }) => path));
+    const rest = isComplete ? [] : asked.filter((path) => !come.has(path));
+    if (rest.length === asked.length) break;
+    open = [...rest, ...open.slice(asked.length)];
     all.push(...versions);
-    if (isComplete || versions.length === 0) break;
   }
   return all;
 }

@@ -1,20 +1,22 @@
 import { DigestTree } from '../core/digest-tree.ts';
-import type { KeyPath } from '../core/key-path.ts';
-import type { DigestEntry } from '../core/ports.ts';
+import { entryBytes } from '../core/leaf-entries.ts';
+import type { LeafEntries } from '../core/ports.ts';
 import {
-  decodeIdentity,
   digestEncodedIdentity,
-  hashKey,
   hashPath,
   hashRange,
   leafOfHashKey,
   leafRange,
+  packHashEntry,
   parseHashKey,
 } from './keyspace.ts';
 import { asBytes, type Level } from './level.ts';
 
 /** Entries that the summing takes from the index before it lets others run. */
 const sumBatchEntries = 500;
+
+/** Leaves that are read from the index at one time: the engine has few threads, and each leaf takes them little. */
+const leavesAtOnceMax = 16;
 
 /** Entries that enter or leave the tree with a commit, in one array of numbers. */
 export class DigestDeltas {
@@ -61,23 +63,45 @@ export class DigestIndex {
     deltas.applyTo(this.tree);
   }
 
-  async entries(leaf: number, entriesMax: number, after?: KeyPath): Promise<DigestEntry[]> {
-    const { gte, lt } = leafRange(leaf);
-    const lanes = new Uint32Array(4);
-    if (after !== undefined) hashPath(after, lanes);
-    const from = after === undefined ? { gte } : { gt: hashKey(lanes, after) };
-    const entries: DigestEntry[] = [];
-    const range = { ...asBytes, ...from, lt, limit: entriesMax };
-    for await (const [key, value] of this.#level.iterator<Uint8Array, Uint8Array>(range)) {
-      entries.push({ path: parseHashKey(key), ...decodeIdentity(value) });
+  /** See `VersionStore.listLeaves`. */
+  async list(leaves: readonly number[], entriesMax: number): Promise<LeafEntries[]> {
+    const listings: LeafEntries[] = [];
+    let room = entriesMax;
+    let largest = 1;
+    while (listings.length < leaves.length) {
+      const count = Math.max(1, Math.min(Math.floor(room / largest), leavesAtOnceMax));
+      const some = leaves.slice(listings.length, listings.length + count);
+      const isFirst = listings.length === 0;
+      const read = await Promise.all(
+        // One more than there is room for shows that a leaf doesn't fit.
+        some.map((leaf, index) => this.#leaf(leaf, isFirst && index === 0 ? -1 : Math.max(0, room) + 1)),
+      );
+      for (const listing of read) {
+        const entries = listing.paths.length;
+        if (listings.length > 0 && entries > room) return listings;
+        listings.push(listing);
+        room -= entries;
+        largest = Math.max(largest, entries);
+      }
     }
-    return entries;
+    return listings;
   }
 
   /** Ends a summing that is still under way; `whenReady` then settles without `isReady`. */
   async close(): Promise<void> {
     this.#isClosed = true;
     await this.whenReady.catch(() => undefined);
+  }
+
+  async #leaf(leaf: number, limit: number): Promise<LeafEntries> {
+    const range = { ...asBytes, ...leafRange(leaf), limit };
+    const entries = await this.#level.iterator<Uint8Array, Uint8Array>(range).all();
+    const packed = new Uint8Array(entries.length * entryBytes);
+    const paths = entries.map(([key, identity], index) => {
+      packHashEntry(key, identity, packed, index * entryBytes);
+      return parseHashKey(key);
+    });
+    return { leaf, paths, packed };
   }
 
   async #sum(): Promise<void> {

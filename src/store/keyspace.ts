@@ -230,14 +230,15 @@ export function encodeIdentity(identity: VersionIdentity): Buffer {
   return bytes;
 }
 
-export function decodeIdentity(bytes: Uint8Array): VersionIdentity {
-  const view = asBuffer(bytes);
-  return {
-    timestamp: view.readUIntBE(0, 6),
-    counter: view.readUInt32BE(6),
-    uuid: readUuid(view, 10),
-    votes: view.readUInt16BE(26),
-  };
+/**
+ * Writes an entry of the hash index in the form in which nodes compare it, at `at`: `packEntries` in
+ * `core/leaf-entries.ts` makes the same from a version.
+ */
+export function packHashEntry(key: Uint8Array, identity: Uint8Array, packed: Uint8Array, at: number): void {
+  for (let i = 0; i < 8; i++) packed[at + i] = byte(key, 1 + i);
+  for (let i = 0; i < 10; i++) packed[at + 8 + i] = byte(identity, i);
+  for (let i = 0; i < 2; i++) packed[at + 18 + i] = byte(identity, 26 + i);
+  for (let i = 0; i < 8; i++) packed[at + 20 + i] = byte(identity, 10 + i) ^ byte(identity, 18 + i);
 }
 
 /** One entry of a commit in the change log. */

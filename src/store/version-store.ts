@@ -6,7 +6,7 @@ import type {
   Clock,
   CollectResult,
   Commit,
-  DigestEntry,
+  LeafEntries,
   LoggedChange,
   Logger,
   MergeResult,
@@ -218,8 +218,8 @@ class LevelVersionStore implements OpenVersionStore {
     return this.#digests.tree.leaves(branch);
   }
 
-  async leafEntries(leaf: number, entriesMax: number, after?: KeyPath): Promise<DigestEntry[]> {
-    return this.#reading(() => this.#digests.entries(leaf, entriesMax, after));
+  async listLeaves(leaves: readonly number[], entriesMax: number): Promise<LeafEntries[]> {
+    return this.#reading(() => this.#digests.list(leaves, entriesMax));
   }
 
   async collect(claimedSequence: number): Promise<CollectResult> {

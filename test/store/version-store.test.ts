@@ -2,7 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { digestToHex } from '../../src/core/digest-tree.ts';
+import { differingDigests, digestToHex } from '../../src/core/digest-tree.ts';
+import { hex, packEntries, pathHash } from '../../src/core/leaf-entries.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { Commit, MergeResult } from '../../src/core/ports.ts';
 import type { Version } from '../../src/core/version.ts';
@@ -406,12 +407,43 @@ describe.each(Object.entries(places))('a version store on %s', (_, makePlace) =>
       const branches = again.branchDigests();
       const branch = branches.findIndex((lane) => lane !== 0) >> 2;
       const leaf = (branch << 8) + (again.leafDigests(branch).findIndex((lane) => lane !== 0) >> 2);
-      const entries = await again.leafEntries(leaf, 10);
-      expect(entries.length).toBeGreaterThan(0);
-      for (const entry of entries) {
-        expect(await again.get(entry.path)).toMatchObject({ uuid: entry.uuid, counter: entry.counter });
+      const [listing] = await again.listLeaves([leaf], 10);
+      expect(listing?.paths.length).toBeGreaterThan(0);
+      const entries = (listing?.paths ?? []).map(async (key) => ({
+        ...((await again.get(key)) ?? foreign()),
+        path: key,
+      }));
+      expect(listing?.packed).toEqual(packEntries(await Promise.all(entries)));
+    });
+
+    it('list whole leaves in the order asked for, at least one and no more than fit, all keys together', async () => {
+      const { store } = await open();
+      await store.write(Array.from({ length: 400 }, (_unused, i) => put(`k${i}`, '1')));
+      const all = Array.from({ length: 256 }, (_unused, branch) =>
+        [...differingDigests(store.leafDigests(branch), new Uint32Array(1_024)), 7].map(
+          (at) => branch * 256 + at,
+        ),
+      ).flat();
+      const everything = await store.listLeaves(all, 1_000);
+      expect(everything.map(({ leaf }) => leaf)).toEqual(all);
+      const paths = everything.flatMap((listing) => listing.paths);
+      expect(new Set(paths).size).toBe(400);
+      const packed = everything.map((listing) => hex(listing.packed)).join('');
+      const hashes = everything.flatMap((listing) => listing.paths.map((key) => hex(pathHash(key))));
+      expect(packed.match(/.{56}/g)?.map((entry) => entry.slice(0, 16))).toEqual(hashes);
+      expect(hashes).toEqual(hashes.toSorted());
+
+      const filled = everything.filter((listing) => listing.paths.length > 0).map(({ leaf }) => leaf);
+      const backwards = filled.toReversed();
+      for (const entriesMax of [0, 1, 7, 50]) {
+        const some = await store.listLeaves(backwards, entriesMax);
+        expect(some.map(({ leaf }) => leaf)).toEqual(backwards.slice(0, some.length));
+        const count = some.reduce((sum, listing) => sum + listing.paths.length, 0);
+        expect(some.length === 1 || count <= entriesMax).toBe(true);
+        const next = everything.find(({ leaf }) => leaf === backwards[some.length]);
+        expect(count + (next?.paths.length ?? 0)).toBeGreaterThan(entriesMax);
       }
-      expect(await again.leafEntries(leaf, 10, entries.at(-1)?.path)).toEqual([]);
+      expect(await store.listLeaves([], 10)).toEqual([]);
     });
 
     it('count writes that come while they are still being summed', async () => {
