@@ -26,7 +26,7 @@ export interface VotingPorts {
 export async function holdVote(ports: VotingPorts, paths: readonly KeyPath[]): Promise<VoteResult> {
   const { store, members, clock } = ports;
   const disputed = await stillDisputed(store, paths);
-  if (disputed.length === 0) return [];
+  if (disputed.length === 0) return { decisions: [], undecided: [] };
   const answers = await collectBallots(ports, disputed);
   const held = await store.getMany(disputed.map(({ path }) => path));
   const outcomes = disputed.map(({ path }, index): KeyOutcome => {

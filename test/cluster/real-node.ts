@@ -211,7 +211,7 @@ export function callsFrom(source: string): string {
     Socket.prototype.connect = function (...args) {
       // net.connect hands its arguments over in one array.
       const options = Array.isArray(args[0]) ? args[0][0] : args[0];
-      if (options.path === undefined) options.localAddress = '${source}';
+      if (typeof options.path !== 'string') options.localAddress = '${source}';
       return connect.apply(this, args);
     };`;
 }

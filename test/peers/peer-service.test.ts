@@ -62,7 +62,7 @@ describe('a caller', () => {
 
   it('that is the node itself is refused', async () => {
     const { b } = await startTwo();
-    expect(await refusalOf(b, { from: { id: 'b', storeId: b.store.storeId } })).toBe('KVS_OTHER_MEMBER');
+    expect(await refusalOf(b, { from: { id: 'b', storeId: b.store.storeId } })).toBe('KVS_SELF');
   });
 
   it('whose store was forgotten is refused, whatever its id', async () => {

@@ -32,7 +32,8 @@ async function vote(
   const { store, members, transport, merger, clock, logger } = node;
   const publish = (versions: readonly KeyVersion[]) => void published.push(...versions);
   const ports = { store, members, transport, merger, clock, logger, publish };
-  return { decisions: await holdVote(ports, keys.map(path)), published };
+  const { decisions } = await holdVote(ports, keys.map(path));
+  return { decisions, published };
 }
 
 const valueAt = async ({ store }: TestNode, key = 'k') => text(await store.get(path(key)));

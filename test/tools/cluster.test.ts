@@ -80,7 +80,7 @@ function config(name: string, ...lines: string[]): string {
   return `${name}.yaml`;
 }
 
-describe('npm run cluster', () => {
+describe('npm run cluster', { timeout: 120_000 }, () => {
   it('starts the nodes one after the other, shows who says what, and stops the last one first', async () => {
     const program = new Program(config('one'), config('three'));
     await program.says(/three \| .*The node answers/);

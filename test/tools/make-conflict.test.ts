@@ -62,7 +62,7 @@ async function versionIn(folder: string): Promise<Version | undefined> {
   return inStore(folder, (store) => store.get(key));
 }
 
-describe('make-conflict', () => {
+describe('make-conflict', { timeout: 120_000 }, () => {
   it('makes two versions of one instant, of which a vote keeps the first, and tells what to do next', async () => {
     const cwd = await place();
     // As the walk-through does.
