@@ -82,7 +82,11 @@ export function composeNode(config: Config, surroundings: Surroundings): Compose
       isWhole: () => status.mode() !== 'syncing',
     });
     cluster = opened;
-    return { store, cluster: opened, close: () => store.close() };
+    const close = async (): Promise<void> => {
+      await opened.members.close();
+      await store.close();
+    };
+    return { store, cluster: opened, close };
   };
 
   const listen = async ({ store, cluster }: OpenNode): Promise<HttpHandle> => {

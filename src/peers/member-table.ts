@@ -67,6 +67,7 @@ export class MemberTable implements Membership, Members {
   #saving: Promise<void> | undefined;
   #saveFailure: unknown;
   #isDirty = false;
+  #isClosed = false;
   #isFull = false;
   #refusal: KvsError | undefined;
 
@@ -327,6 +328,12 @@ export class MemberTable implements Membership, Members {
     return this.#views;
   }
 
+  /** Settles when all is saved; from then on nothing is any more, for the store is about to close. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    while (this.#saving !== undefined) await this.#saving;
+  }
+
   #hearOfSelf(record: MemberRecord): void {
     const { storeId, state } = this.#self;
     if (state === 'left' || compareRecords(record, this.#self) <= 0) return;
@@ -452,6 +459,7 @@ export class MemberTable implements Membership, Members {
 
   /** One save at a time: what changes meanwhile goes with the next one. */
   #save(): void {
+    if (this.#isClosed) return;
     this.#isDirty = true;
     this.#saving ??= this.#saveAll();
   }

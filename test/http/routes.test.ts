@@ -26,6 +26,16 @@ describe('/health', () => {
     ]);
   });
 
+  it('names who holds tombstones back, and why the cluster refuses this node', async () => {
+    under.node.held = { count: 3, member: 'node7' };
+    under.node.refusal = 'The cluster has forgotten the store of node1';
+    expect(await (await under.app.request('/health')).json()).toMatchObject({
+      tombstones_held: 3,
+      tombstones_held_by: 'node7',
+      refused: 'The cluster has forgotten the store of node1',
+    });
+  });
+
   it('is live while it serves, and ready only while it takes requests', async () => {
     expect((await under.app.request('/health/ready')).status).toBe(200);
     under.node.isReady = false;
@@ -141,6 +151,12 @@ describe('/debug', () => {
     expect(JSON.parse(all.body)).toMatchObject([{ id: 'node', state: 'running' }]);
     expect(JSON.parse((await get('/debug/actors/node')).body)).toMatchObject({ id: 'node', transitions: [] });
     expect(await get('/debug/actors/none')).toMatchObject({ status: 404, code: 'KVS_ACTOR_NOT_FOUND' });
+  });
+
+  it('shows what the store holds by its root digest, and counts', async () => {
+    const shown = JSON.parse((await get('/debug/store')).body) as { root: string };
+    expect(shown).toMatchObject({ sequence: 0, digests_ready: true, commits: 0, pending_writes: 0 });
+    expect(shown.root).toMatch(/^[0-9a-f]{32}$/);
   });
 
   it('is open to clients on this machine only, unless it is told otherwise', async () => {

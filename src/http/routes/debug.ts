@@ -49,8 +49,14 @@ function storeState({ storeView: store }: HttpDeps): Record<string, unknown> {
     sequence: store.sequence,
     digests_ready: store.digestsReady,
     root: digestToHex(store.rootDigest()),
-    ...store.stats(),
+    ...Object.fromEntries(
+      Object.entries(store.stats()).map(([name, count]) => [snakeCase(name), count as number]),
+    ),
   };
+}
+
+function snakeCase(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /**
