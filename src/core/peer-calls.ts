@@ -65,7 +65,7 @@ export interface PeerCalls {
   readonly compare: {
     readonly request: { readonly sequence: number; readonly root: Uint8Array; readonly newest: Uint8Array };
     readonly reply: {
-      /** False: the digests are still being summed. */
+      /** False: the digests are still being summed, or the receiver is being bootstrapped. */
       readonly isReady: boolean;
       readonly sequence: number;
       readonly root: Uint8Array;

@@ -82,7 +82,7 @@ export class Exchange implements Steps {
     const newest = packEntries(await newestEntries(store));
     const theirs = await this.#call('compare', { sequence, root, newest });
     if (!theirs.isReady) {
-      throw new KvsError('KVS_NOT_READY', `The digests of ${this.#member.id} are being summed`);
+      throw new KvsError('KVS_NOT_READY', `${this.#member.id} can't be compared with yet`);
     }
     this.#start ??= { own: sequence, theirs: theirs.sequence };
     if (hex(theirs.root) === hex(root)) return this.#complete(this.#start);

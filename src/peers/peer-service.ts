@@ -129,7 +129,8 @@ export class PeerService {
         const root = store.rootDigest();
         const isEqual = store.digestsReady && hex(theirs) === hex(digestBytes(root));
         return {
-          isReady: store.digestsReady,
+          // While a bootstrap brings the data, a comparison would bring it a second time.
+          isReady: store.digestsReady && isWhole(),
           sequence: store.sequence,
           root: digestBytes(root),
           newest: isEqual ? new Uint8Array() : packEntries(await newestEntries(store)),
