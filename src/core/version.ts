@@ -87,9 +87,12 @@ export function isMortal(version: Version): boolean {
   return version.deleted || version.expiresAt !== undefined;
 }
 
-/** The instant from which retention is counted: the deletion, or the expiry. Only for mortal versions. */
+/**
+ * The instant from which retention is counted: the deletion, or the expiry. Only for mortal versions. Never before the
+ * version's own timestamp: a node that collects it has a clock beyond that, and can stand above it with all it writes.
+ */
 export function diedAtMs(version: Version): number {
-  return version.deleted ? version.timestamp : (version.expiresAt ?? Infinity);
+  return version.deleted ? version.timestamp : Math.max(version.timestamp, version.expiresAt ?? Infinity);
 }
 
 /** What HTTP can carry in a header: a version that a node could not serve must not come in. */

@@ -16,12 +16,14 @@ import {
   encodeIdentity,
   encodeLogRecord,
   encodeRecord,
+  encodeStamp,
   graveKey,
   hashKey,
   hashPath,
   leafOf,
   logKey,
   mainKey,
+  metaKey,
   noteKey,
   retiredKey,
   timeKey,
@@ -64,6 +66,7 @@ export class CommitGroup {
   readonly settled = new Map<KeyPath, StoredVersion | null>();
   /** Merged versions whose clock stood too far ahead to be followed. */
   readonly drifted: Change[] = [];
+  #hasRemoved = false;
   readonly #logEntries = new Map<KeyPath, EncodedLogEntry>();
   readonly #context: CommitContext;
   readonly #nowMs: number;
@@ -103,8 +106,9 @@ export class CommitGroup {
     else this.#put(noteKey(name), value);
   }
 
-  /** Adds the change log's record: its entries, and the clock as it stands after them. */
+  /** Adds the change log's record: its entries, and the clock as it stands after them. A removal has the clock alone. */
   seal(clock: Stamp, logTotal: number): void {
+    if (this.#hasRemoved) this.#put(clockKey, encodeStamp(clock));
     if (this.changes.size === 0) return;
     this.#put(logKey(this.sequence), encodeLogRecord(clock, logTotal, [...this.#logEntries.values()]));
   }
@@ -184,6 +188,10 @@ export class CommitGroup {
     }
     this.#del(mainKey(path));
     this.#del(retiredKey(current, path));
+    // Nothing is left to stand above but the clock: a later write must win over who still holds what is removed here,
+    // also when the wall clock has stepped back meanwhile.
+    this.#context.hybridClock.restore(current);
+    this.#hasRemoved = true;
     this.settled.set(path, null);
     return { result: { outcome: 'done' }, next: null };
   }
@@ -235,5 +243,8 @@ export class CommitGroup {
     this.operations.push({ type: 'del', key });
   }
 }
+
+/** Where the clock is kept that a removal has left behind. */
+export const clockKey = metaKey('clock');
 
 const noData = new Uint8Array(0);

@@ -16,7 +16,8 @@ import { diedAtMs, type Stamp, type Version } from '../core/version.ts';
  *   'r'        instant of death 6, path                         empty: retired versions, not yet removed
  *   'l'        sequence 6                                       one commit of the change log
  *   'n'        name                                             a note
- *   'm'        name                                             what the store keeps of itself
+ *   'm'        name                                             what the store keeps of itself; 'clock': the stamp (6, 4)
+ *                                                               of the hybrid clock when a version was last removed
  *
  * A version record:
  *
@@ -295,6 +296,19 @@ export function decodeLogRecord(value: Uint8Array): LogRecord {
     at = pathEnd + 26;
   }
   return { ...decodeLogHead(bytes), entries };
+}
+
+const stampBytes = 10;
+
+export function encodeStamp(stamp: Stamp): Buffer {
+  const bytes = Buffer.allocUnsafe(stampBytes);
+  writeStamp(stamp, bytes, 0);
+  return bytes;
+}
+
+export function decodeStamp(value: Uint8Array): Stamp {
+  const bytes = asBuffer(value);
+  return { timestamp: bytes.readUIntBE(0, 6), counter: bytes.readUInt32BE(6) };
 }
 
 /** The first fields of a commit in the change log, without its entries. */

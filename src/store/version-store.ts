@@ -17,12 +17,13 @@ import type {
   WriteRequest,
   WriteResult,
 } from '../core/ports.ts';
-import { checkVersion, type KeyVersion, type Version } from '../core/version.ts';
-import { ChangeLog } from './change-log.ts';
-import type { CommitGroup, Operation } from './commit-group.ts';
+import { checkVersion, type KeyVersion, type Stamp, type Version } from '../core/version.ts';
+import { ChangeLog, type LogEnd } from './change-log.ts';
+import { clockKey, type CommitGroup, type Operation } from './commit-group.ts';
 import { DigestIndex } from './digest-index.ts';
 import { GroupCommitter } from './group-committer.ts';
 import {
+  decodeStamp,
   gravesBefore,
   noteKey,
   parseDeathKey,
@@ -87,7 +88,9 @@ export async function openVersionStore(options: VersionStoreOptions): Promise<Op
       level,
       options.changeLogEntriesMax ?? limits.changeLogEntriesMax,
     );
-    return new LevelVersionStore(options, identity, log, end);
+    const removed = await level.get<Uint8Array, Uint8Array>(clockKey, asBytes);
+    const clocks = [end.clock, ...(removed === undefined ? [] : [decodeStamp(removed)])];
+    return new LevelVersionStore(options, identity, log, end, clocks);
   } catch (error) {
     await level.close();
     throw error;
@@ -116,7 +119,8 @@ class LevelVersionStore implements OpenVersionStore {
     options: VersionStoreOptions,
     identity: StoreIdentity,
     log: ChangeLog,
-    end: { sequence: number; total: number; clock: { timestamp: number; counter: number } },
+    end: LogEnd,
+    clocks: readonly Stamp[],
   ) {
     this.storeId = identity.storeId;
     this.createdAt = identity.createdAt;
@@ -127,7 +131,7 @@ class LevelVersionStore implements OpenVersionStore {
     const defer = options.defer ?? setImmediate;
     this.#reader = new VersionReader(options.level, this.#cache, defer);
     const hybridClock = new HybridClock(options.clock, options.maxClockDriftMs);
-    hybridClock.restore(end.clock);
+    for (const clock of clocks) hybridClock.restore(clock);
     this.#committer = new GroupCommitter({
       level: options.level,
       reader: this.#reader,

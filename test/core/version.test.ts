@@ -108,6 +108,7 @@ describe('absence', () => {
     expect(isMortal({ ...base, expiresAt: 5000 })).toBe(true);
     expect(diedAtMs({ ...base, deleted: true })).toBe(1000);
     expect(diedAtMs({ ...base, expiresAt: 5000 })).toBe(5000);
+    expect(diedAtMs({ ...base, expiresAt: 500 })).toBe(1000);
   });
 });
 

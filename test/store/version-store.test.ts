@@ -6,7 +6,7 @@ import { differingDigests, digestToHex } from '../../src/core/digest-tree.ts';
 import { hex, packEntries, pathHash } from '../../src/core/leaf-entries.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { Commit, MergeResult } from '../../src/core/ports.ts';
-import type { Version } from '../../src/core/version.ts';
+import { compareStamps, type Version } from '../../src/core/version.ts';
 import type { Level } from '../../src/store/level.ts';
 import { RocksdbLevel } from '../../src/store/rocksdb-level.ts';
 import type { OpenVersionStore } from '../../src/store/version-store.ts';
@@ -505,6 +505,20 @@ describe.each(Object.entries(places))('a version store on %s', (_, makePlace) =>
       await mergeOne(store, 'k', foreign({ timestamp: old.timestamp - 1 }));
       expect(await mergeOne(store, 'k', old)).toEqual({ outcome: 'accepted' });
       expect(await store.get(path('k'))).toMatchObject({ deleted: true });
+    });
+
+    it('that are gone still lie below what is written later, when the clock has stepped back and the node started anew', async () => {
+      const { store, clock, reopen } = await open();
+      const [gone] = await store.write([put('k', '1'), del('k')]);
+      clock.ms += 25 * hourMs;
+      await store.collect(store.sequence);
+      expect(await store.collect(store.sequence)).toMatchObject({ held: 0 });
+      expect(await store.get(path('k'))).toBeUndefined();
+      clock.ms -= 30 * hourMs;
+      const again = await reopen();
+      const [later] = await again.write([put('k', '2')]);
+      const versions = [gone, later].map((result) => (result as { version: Version }).version);
+      expect(compareStamps(versions[0] as Version, versions[1] as Version)).toBeLessThan(0);
     });
 
     it('give way to a new value, before and after they were retired, without a trace in the indexes', async () => {
