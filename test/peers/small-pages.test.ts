@@ -3,7 +3,7 @@ import { leafOfEntry, pathHash } from '../../src/core/leaf-entries.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { LeafSelection } from '../../src/core/peer-calls.ts';
 import { holdVote } from '../../src/peers/voting.ts';
-import { path, put, text } from '../store/harness.ts';
+import { del, hourMs, path, put, text } from '../store/harness.ts';
 import { contents, TestNode, Wire } from './cluster.ts';
 
 /** The same code with bounds so small that each of them is met with little data. */
@@ -140,6 +140,30 @@ describe('at every bound of a message', () => {
     expect(reply.newer.map((one) => one.path)).toEqual(['k0', 'k1']);
     expect(reply.hasConflict).toBe(true);
   });
+
+  it.each(['a', 'b'] as const)(
+    'tombstones past their retention beat more old values than one message holds, when %s has the tombstones',
+    async (who) => {
+      const nodes = await startTwo();
+      const [buried, living] = who === 'a' ? [nodes.a, nodes.b] : [nodes.b, nodes.a];
+      const keys = inOneLeaf;
+      await buried.store.write(keys.map((key) => put(key, 'old')));
+      await nodes.a.syncWith(nodes.b);
+      buried.clock.ms++;
+      await buried.store.write(keys.map(del));
+      buried.clock.ms += 25 * hourMs;
+      expect(await buried.store.collect(0)).toMatchObject({ retired: keys.length });
+      // Both have the same newest keys, so that the comparison of those finds nothing and all is found in one go.
+      await buried.store.write([put('new/1', '1'), put('new/2', '1')]);
+      for (const entry of await buried.store.newest(2)) {
+        const version = await buried.store.get(entry.path);
+        if (version !== undefined) await living.store.merge([{ path: entry.path, version }]);
+      }
+      await nodes.a.syncWith(nodes.b);
+      for (const key of keys) expect((await living.store.get(path(key)))?.deleted).toBe(true);
+      expect(await living.claims.holds(buried.store.storeId)).toBe(buried.store.sequence);
+    },
+  );
 
   it('a page of a bootstrap holds at least one version, and the next one begins where it ended', async () => {
     const { a, b } = await startTwo();

@@ -108,7 +108,17 @@ describe('a vote', () => {
   it('is not settled by a voted version of an earlier instant: everybody is heard', async () => {
     const { nodes } = await startNodes(4);
     await give(nodes, rival('a'), rival('z', { timestamp: 5, votes: 3 }), rival('b'), rival('b'));
-    const { decisions } = await vote(nodes[0] as TestNode);
+    const [first] = nodes as [TestNode];
+    const { call } = first.transport;
+    Object.assign(first.transport, {
+      call: async (...args: Parameters<typeof call>) => {
+        // The others answer well after the first one.
+        const turns = args[0].id === 'n1' ? 0 : 10;
+        for (let turn = 0; turn < turns; turn++) await new Promise((resolve) => setImmediate(resolve));
+        return call(...args);
+      },
+    });
+    const { decisions } = await vote(first);
     expect(decisions).toMatchObject([{ winner: rival('b').version.uuid }]);
   });
 
