@@ -197,11 +197,16 @@ export class MemberTable implements Membership, Members {
   }
 
   /**
-   * Decides whether a caller may speak to this node at all.
+   * Decides whether a caller may speak to this node at all. `address`: where it says that it can be reached, if it
+   * introduces itself.
    *
    * @throws KvsError KVS_FORGOTTEN, KVS_DUPLICATE_ID
    */
-  admit(caller: { readonly id: string; readonly storeId: string }): void {
+  admit(caller: {
+    readonly id: string;
+    readonly storeId: string;
+    readonly address?: string | undefined;
+  }): void {
     if (this.#forgotten.has(caller.storeId)) {
       throw new KvsError(
         'KVS_FORGOTTEN',
@@ -210,6 +215,12 @@ export class MemberTable implements Membership, Members {
     }
     const known = this.get(caller.id);
     if (known !== undefined && known.storeId !== caller.storeId && isPresent(known)) {
+      if (known.address === caller.address && known !== this.#self) {
+        // The disk was replaced before anybody noticed. Whoever is asked at this address now answers for the new
+        // store, so that nobody would ever find out that the old one is gone.
+        this.#setState(known, 'dead');
+        return;
+      }
       throw new KvsError(
         'KVS_DUPLICATE_ID',
         `Another node of the cluster is called ${caller.id} (${known.address}): no two may have the same node_id`,
@@ -227,7 +238,8 @@ export class MemberTable implements Membership, Members {
 
   async join(member: Member): Promise<readonly Member[]> {
     checkRecord(member);
-    this.admit(member);
+    // Anybody may send a handshake: it is no proof that the address has another store now.
+    this.admit({ id: member.id, storeId: member.storeId });
     if (member.id === this.#self.id) {
       throw new KvsError('KVS_BAD_REQUEST', `id: ${member.id} is the id of this node`);
     }

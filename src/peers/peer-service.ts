@@ -1,6 +1,7 @@
 import { KvsError } from '../core/errors.ts';
 import { hex, packEntries } from '../core/leaf-entries.ts';
 import { limits } from '../core/limits.ts';
+import type { MemberRecord } from '../core/membership.ts';
 import type { PeerCallName, PeerReply, PeerRequest, PeerTransport } from '../core/peer-calls.ts';
 import type { VersionStore } from '../core/ports.ts';
 import type { Claims } from './claims.ts';
@@ -66,7 +67,8 @@ export class PeerService {
     return handle(request, from);
   }
 
-  #checkCaller({ cluster, from, to }: DecodedRequest): void {
+  #checkCaller(request: DecodedRequest): void {
+    const { cluster, from, to } = request;
     const { members } = this.#options;
     if (cluster !== this.#options.cluster) {
       throw new KvsError(
@@ -78,7 +80,7 @@ export class PeerService {
       throw new KvsError('KVS_OTHER_MEMBER', `This node is ${members.self.id}, not ${to}`);
     }
     if (from.storeId === members.self.storeId) throw new KvsError('KVS_SELF', 'A node does not call itself');
-    members.admit(from);
+    members.admit({ ...from, address: introducedAddress(request) });
     members.noteContact(from.id);
   }
 
@@ -210,4 +212,11 @@ const selectionsAtOnce = 64;
 /** Sums that are not complete could equal another node's by accident: an empty branch, of a store just opened. */
 function checkDigests(store: VersionStore): void {
   if (!store.digestsReady) throw new KvsError('KVS_NOT_READY', 'The digests of this node are being summed');
+}
+
+/** Where a caller that introduces itself says that it can be reached; undefined for any other call. */
+function introducedAddress({ name, request, from }: DecodedRequest): string | undefined {
+  if (name !== 'gossip') return undefined;
+  const isCaller = ({ id, storeId }: MemberRecord) => id === from.id && storeId === from.storeId;
+  return request.news?.records.find(isCaller)?.address;
 }
