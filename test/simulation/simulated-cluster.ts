@@ -15,7 +15,7 @@ export interface SimulatedClusterOptions extends WorldOptions {
   /** How many nodes; the first has no seeds and the others have it as theirs, unless `config` says otherwise. */
   readonly nodes: number;
   readonly config?: Partial<Config>;
-  /** Per node, beside `config`; `index` from 0. */
+  /** Per node, beside `config`; `index` from 0. Asked at each start: a node's configuration may be changed. */
   readonly configOf?: (index: number) => Partial<Config>;
   readonly coverage?: Coverage;
   readonly startFailures?: { readonly listen: number; readonly open: number };
@@ -56,17 +56,20 @@ export class SimulatedCluster {
   addNode(index: number): SimulatedNode {
     const { config, configOf, coverage, onLog, onTransition, planted = {}, startFailures } = this.#options;
     const name = addressOf(index);
-    const nodeConfig = simulatedConfig({
-      node_id: `n${index + 1}`,
-      cluster_name: 'simulated',
-      seed_nodes: index === 0 ? [] : [addressOf(0)],
-      ...config,
-      ...configOf?.(index),
-    });
+    const makeConfig = (): Config =>
+      simulatedConfig({
+        node_id: `n${index + 1}`,
+        cluster_name: 'simulated',
+        seed_nodes: index === 0 ? [] : [addressOf(0)],
+        ...config,
+        ...configOf?.(index),
+      });
     return this.world.addNode(
       name,
       kvsNode({
-        config: nodeConfig,
+        get config() {
+          return makeConfig();
+        },
         planted,
         ...(startFailures === undefined ? {} : { startFailures }),
         ...(onLog === undefined ? {} : { onLog }),

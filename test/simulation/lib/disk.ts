@@ -99,6 +99,17 @@ export class Disk {
     return { kept, lost };
   }
 
+  /** Takes in another disk's contents in place of its own: a copied folder, or with undefined an empty new disk. */
+  replace(other: Disk | undefined): void {
+    this.kill();
+    this.#durable.clear();
+    this.#tail = [];
+    this.#writes = this.#durableWrites;
+    if (other === undefined) return;
+    for (const [name, entry] of other.#durable) this.#durable.set(name, entry);
+    for (const write of other.#tail) apply(write, this.#durable);
+  }
+
   #acquire(level: DiskLevel): readonly DiskOperation[] {
     if (this.#holder !== undefined && this.#holder !== level) {
       throw new KvsError('KVS_STORE_LOCKED', 'Another process holds the simulated disk');

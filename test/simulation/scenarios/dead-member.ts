@@ -1,0 +1,40 @@
+import type { Planted } from '../kvs-node.ts';
+import type { SimulatedCluster } from '../simulated-cluster.ts';
+import { machine, put, remove, retention, start, startCluster, waitFor, waitForState } from './steps.ts';
+
+export const retentionMs = 5_000;
+/** A key that the member holds when it goes, and that is deleted while it is away. */
+export const goneKey = 'gone';
+
+/** Three nodes that hold a key; then the third one goes without a word, and the key is deleted. */
+export async function deleteWhileDead(planted?: Planted): Promise<SimulatedCluster> {
+  const cluster = await startCluster({
+    nodes: 3,
+    config: { ...retention(retentionMs), sync_interval: 3, throttle_delay_ms: 0, fetch_delay_ms: 0 },
+    ...(planted === undefined ? {} : { planted }),
+  });
+  await put(cluster, 0, goneKey, 'live');
+  await waitFor(cluster, 'all hold the key', () => cluster.isEqual());
+  machine(cluster, 2).crash();
+  await waitForState(cluster, [0, 1], 'n3', 'dead');
+  await remove(cluster, 0, goneKey);
+  await waitFor(cluster, 'the others know of the deletion', () => cluster.isEqual());
+  return cluster;
+}
+
+/** A member that missed a deletion hears of it, says that it holds it, and at once loses its power. */
+export async function losePowerAfterClaim(planted?: Planted): Promise<SimulatedCluster> {
+  const cluster = await deleteWhileDead(planted);
+  const holder = cluster.running.get('n1:80');
+  if (holder === undefined) throw new Error('n1 serves');
+  const { store, cluster: part } = holder;
+  const deletedAt = store.sequence;
+  await start(cluster, 2);
+  await waitFor(
+    cluster,
+    'n3 claims to hold the deletion',
+    () => part.members.leastClaim(store.sequence).sequence >= deletedAt,
+  );
+  machine(cluster, 2).crash({ keepsSome: false });
+  return cluster;
+}

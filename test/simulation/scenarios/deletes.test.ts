@@ -1,0 +1,199 @@
+import { describe, expect, it } from 'vitest';
+import { deleteWhileDead, goneKey, retentionMs } from './dead-member.ts';
+import {
+  complete,
+  contextOf,
+  heal,
+  isReady,
+  machine,
+  pass,
+  put,
+  read,
+  readAll,
+  remove,
+  requests,
+  retention,
+  running,
+  settle,
+  split,
+  start,
+  startCluster,
+  stateOf,
+  stored,
+  waitFor,
+  waitForEqual,
+  waitForRemoval,
+  waitForState,
+} from './steps.ts';
+
+const absent = [undefined, undefined, undefined];
+
+describe('a deleted key', () => {
+  it('stays deleted when the member that missed it comes back from its side of a partition', async () => {
+    const cluster = await startCluster({ nodes: 3 });
+    await put(cluster, 2, 'key', 'live');
+    await settle(cluster);
+    split(cluster, [0, 1], [2]);
+    await remove(cluster, 0, 'key');
+    await waitForEqual(cluster, [0, 1]);
+    expect(await readAll(cluster, 'key')).toEqual([undefined, undefined, 'live']);
+    heal(cluster);
+    await settle(cluster);
+    expect(await readAll(cluster, 'key')).toEqual(absent);
+    await cluster.check();
+  });
+
+  it('is held back past its retention for a dead member, beats what that brings back, and then goes everywhere', async () => {
+    const cluster = await deleteWhileDead();
+    await pass(cluster, 3 * retentionMs);
+    for (const index of [0, 1]) {
+      expect(await stored(cluster, index, goneKey)).toMatchObject({ deleted: true, retired: true });
+    }
+    expect(contextOf(cluster, 0, 'collector')['last']).toEqual({ retired: 0, removed: 0, held: 1 });
+
+    await start(cluster, 2);
+    expect(await read(cluster, 2, goneKey)).toBe('live');
+    await settle(cluster);
+    expect(await readAll(cluster, goneKey)).toEqual(absent);
+    await waitForRemoval(cluster, goneKey);
+    await cluster.check();
+  });
+
+  it('keeps the value that it is given anew while its deletion is being collected', async () => {
+    const retentionMs = 1_000;
+    const cluster = await startCluster({
+      nodes: 3,
+      config: { ...retention(retentionMs), sync_interval: 0.3, throttle_delay_ms: 0, fetch_delay_ms: 0 },
+    });
+    const paths = Array.from({ length: 30 }, (_, index) => `key/${index}`);
+    await complete(cluster, Promise.all(paths.map((path) => cluster.put('n1:80', path, 'old'))));
+    await complete(cluster, Promise.all(paths.map((path) => cluster.delete('n2:80', path))));
+    // The deletions retire after the retention, and go when all have claimed them: values come all along.
+    for (const path of paths) {
+      await put(cluster, paths.indexOf(path) % 3, path, `new ${path}`);
+      await pass(cluster, (2 * retentionMs) / paths.length);
+    }
+    await settle(cluster);
+    for (const path of paths) expect(await readAll(cluster, path)).toEqual(Array(3).fill(`new ${path}`));
+    await cluster.check();
+  });
+
+  it('is not sent to and fro by nodes that collect it an hour apart', async () => {
+    const cluster = await startCluster({
+      nodes: 2,
+      config: { ...retention(retentionMs), sync_interval: 1, throttle_delay_ms: 0, fetch_delay_ms: 0 },
+    });
+    machine(cluster, 1).clock.jump(3_600_000);
+    const paths = Array.from({ length: 20 }, (_, index) => `key/${index}`);
+    await complete(cluster, Promise.all(paths.map((path) => cluster.put('n1:80', path, 'live'))));
+    await complete(cluster, Promise.all(paths.map((path) => cluster.delete('n1:80', path))));
+    await pass(cluster, retentionMs / 2);
+    // The clock of n2 is past the retention already, that of n1 is not.
+    expect(running(cluster, 0).store.rootDigest()).not.toEqual(running(cluster, 1).store.rootDigest());
+    await pass(cluster, retentionMs);
+
+    const before = requests(cluster, 'push', 'fetch');
+    const compared = requests(cluster, 'compare');
+    await pass(cluster, 10_000);
+    expect(requests(cluster, 'compare')).toBeGreaterThan(compared + 10);
+    expect(requests(cluster, 'push', 'fetch')).toBe(before);
+    for (const path of paths) expect(await stored(cluster, 0, path)).toBeUndefined();
+    await cluster.check();
+  });
+});
+
+describe('a forgotten member', () => {
+  it('holds no deletion back, and is refused when it comes back with what it once held', async () => {
+    const cluster = await deleteWhileDead();
+    await pass(cluster, 2 * retentionMs);
+    expect(await stored(cluster, 1, goneKey)).toMatchObject({ retired: true });
+
+    await complete(cluster, running(cluster, 0).cluster.members.forget('n3'));
+    await waitForState(cluster, [0, 1], 'n3', undefined);
+    await waitForRemoval(cluster, goneKey, [0, 1]);
+
+    await start(cluster, 2);
+    const { members } = running(cluster, 2).cluster;
+    await waitFor(
+      cluster,
+      'n3 is told that it is forgotten',
+      () => members.refusal?.code === 'KVS_FORGOTTEN',
+    );
+    await pass(cluster, 10_000);
+    expect([stateOf(cluster, 0, 'n3'), stateOf(cluster, 1, 'n3')]).toEqual([undefined, undefined]);
+    expect(await readAll(cluster, goneKey)).toEqual([undefined, undefined, 'live']);
+  });
+
+  it('takes its own place again with a new data folder', async () => {
+    const cluster = await deleteWhileDead();
+    await complete(cluster, running(cluster, 0).cluster.members.forget('n3'));
+    await waitForState(cluster, [0, 1], 'n3', undefined);
+    machine(cluster, 2).disk.replace(undefined);
+    cluster.history.forgetDisk('n3:80');
+    await start(cluster, 2);
+    await settle(cluster);
+    expect(await readAll(cluster, goneKey)).toEqual(absent);
+    await put(cluster, 2, 'new', 'life');
+    await settle(cluster);
+    expect(await readAll(cluster, 'new')).toEqual(Array(3).fill('life'));
+    await cluster.check();
+  });
+});
+
+describe('a member that lost its disk', () => {
+  it('takes its place with another store, and the lost one holds no deletion back', async () => {
+    const cluster = await deleteWhileDead();
+    const { members } = running(cluster, 0).cluster;
+    const lost = members.get('n3')?.storeId ?? '';
+    machine(cluster, 2).disk.replace(undefined);
+    cluster.history.forgetDisk('n3:80');
+    await start(cluster, 2);
+    await settle(cluster);
+    expect(members.get('n3')?.storeId).not.toBe(lost);
+    expect(members.news().forgotten).toContain(lost);
+    expect(await readAll(cluster, goneKey)).toEqual(absent);
+    await waitForRemoval(cluster, goneKey);
+    await cluster.check();
+  });
+
+  it('takes its place also when it is back before anybody noticed', async () => {
+    const cluster = await startCluster({ nodes: 3 });
+    await put(cluster, 0, 'key', 'value');
+    await settle(cluster);
+    machine(cluster, 2).crash();
+    machine(cluster, 2).disk.replace(undefined);
+    cluster.history.forgetDisk('n3:80');
+    await start(cluster, 2);
+    await settle(cluster);
+    expect(await readAll(cluster, 'key')).toEqual(Array(3).fill('value'));
+    await cluster.check();
+  });
+});
+
+describe('a copied data folder', () => {
+  it.each([
+    ['under another node id', 'n4'],
+    ['under the same node id', 'n3'],
+  ])('changes nothing for the node that it was copied from, %s', async (_, copyId) => {
+    const cluster = await startCluster({
+      nodes: 3,
+      configOf: (index) => (index === 3 ? { node_id: copyId } : {}),
+    });
+    await put(cluster, 0, 'key', 'value');
+    await settle(cluster);
+    const copy = cluster.addNode(3);
+    copy.disk.replace(machine(cluster, 2).disk);
+    copy.start();
+    await waitFor(cluster, 'the copy serves', () => isReady(cluster, 3));
+    await pass(cluster, 20_000);
+
+    for (const viewer of [0, 1]) {
+      const { members } = running(cluster, viewer).cluster;
+      expect(members.get('n3')).toMatchObject({ address: 'n3:80', state: 'alive' });
+      expect(members.get('n4')).toBeUndefined();
+    }
+    await put(cluster, 2, 'key', 'newer');
+    await pass(cluster, 1_000);
+    expect(await readAll(cluster, 'key', [0, 1, 2])).toEqual(Array(3).fill('newer'));
+  });
+});
