@@ -111,7 +111,6 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     merger,
     transport,
     isWhole: options.isWhole,
-    onBehind: (id) => tell({ type: 'member.fellBehind', id }),
   });
   return { members, service, heldTombstones, actors: () => clusterActors(parts) };
 }

@@ -59,8 +59,6 @@ export interface PeerCalls {
       readonly hasConflict: boolean;
     };
   };
-  /** An outbox for the receiver has overflown: it should compare its data with the sender's. */
-  readonly behind: { readonly request: null; readonly reply: null };
   /** The beginning of an exchange. */
   readonly compare: {
     readonly request: { readonly sequence: number; readonly root: Uint8Array; readonly newest: Uint8Array };

@@ -21,8 +21,6 @@ export interface PeerServiceOptions {
   readonly transport: PeerTransport;
   /** False while this node is being bootstrapped. */
   readonly isWhole: () => boolean;
-  /** A peer has dropped what it kept for this node: their data must be compared. */
-  readonly onBehind: (id: string) => void;
 }
 
 type Handlers = {
@@ -84,15 +82,7 @@ export class PeerService {
     members.noteContact(from.id);
   }
 
-  #makeHandlers({
-    members,
-    store,
-    claims,
-    merger,
-    transport,
-    isWhole,
-    onBehind,
-  }: PeerServiceOptions): Handlers {
+  #makeHandlers({ members, store, claims, merger, transport, isWhole }: PeerServiceOptions): Handlers {
     const leaves = new ListedLeaves(store);
     return {
       ping: (news) => {
@@ -122,10 +112,6 @@ export class PeerService {
         const { newer, hasConflict } = await merger.merge(versions, { isRumour, from: from.id });
         const page = pageOf(newer);
         return { newer: page, hasConflict: hasConflict || page.length < newer.length };
-      },
-      behind: (_, from) => {
-        onBehind(from.id);
-        return null;
       },
       compare: async ({ root: theirs }) => {
         const root = store.rootDigest();

@@ -151,7 +151,6 @@ const schemas: {
     request: z.object({ versions, isRumour: z.boolean() }),
     reply: z.object({ newer: versions, hasConflict: z.boolean() }),
   },
-  behind: { request: nothing, reply: nothing },
   compare: {
     request: z.object({ sequence, root: rootBytes, newest: entries }),
     reply: z.object({ isReady: z.boolean(), sequence, root: rootBytes, newest: entries }),

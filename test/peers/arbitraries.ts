@@ -80,7 +80,6 @@ export const calls: {
     request: fc.record({ versions: someVersions, isRumour: fc.boolean() }),
     reply: fc.record({ newer: someVersions, hasConflict: fc.boolean() }),
   },
-  behind: { request: nothing, reply: nothing },
   compare: {
     request: fc.record({ sequence, root: digest, newest: multipleOf(entryBytes) }),
     reply: fc.record({ isReady: fc.boolean(), sequence, root: digest, newest: multipleOf(entryBytes) }),

@@ -98,7 +98,6 @@ export class TestNode {
   readonly transport: PeerTransport;
   readonly conflicts: KeyPath[] = [];
   readonly rumours: KeyVersion[] = [];
-  readonly behind: string[] = [];
   isWhole = true;
 
   private constructor(options: TestNodeOptions, level: Level, clock: FixedClock, store: OpenVersionStore) {
@@ -132,7 +131,6 @@ export class TestNode {
       merger: this.merger,
       transport: this.transport,
       isWhole: () => this.isWhole,
-      onBehind: (from) => this.behind.push(from),
     });
     wire.nodes.set(`${id}:1`, this);
   }

@@ -113,13 +113,13 @@ describe('a message', () => {
       'a map that names a prototype',
       encode([1, 'kvs', 'node1', 's1', null, 'leave', JSON.parse('{"__proto__":1}')]),
     ],
-    ['more after its end', Buffer.concat([request(null, 'behind'), Buffer.from([0])])],
+    ['more after its end', Buffer.concat([request(null, 'branches'), Buffer.from([0])])],
     ['an unknown call', request(null, 'toString')],
     ['no call', request(null, '')],
-    ['no sender', request(null, 'behind', { 2: '' })],
-    ['a sender that is too long', request(null, 'behind', { 2: 'ü'.repeat(128) })],
-    ['a cluster that is no text', request(null, 'behind', { 1: 7 })],
-    ['an empty receiver', request(null, 'behind', { 4: '' })],
+    ['no sender', request(null, 'branches', { 2: '' })],
+    ['a sender that is too long', request(null, 'branches', { 2: 'ü'.repeat(128) })],
+    ['a cluster that is no text', request(null, 'branches', { 1: 7 })],
+    ['an empty receiver', request(null, 'branches', { 4: '' })],
   ])('with %s is refused', (_, message) => {
     expect(codeOf(() => decodeRequest(message))).toBe('KVS_BAD_REQUEST');
   });
@@ -131,7 +131,7 @@ describe('a message', () => {
   });
 
   it('may be for whoever has the address', () => {
-    expect(decodeRequest(encodeRequest({ ...envelope, to: null }, 'behind', null)).to).toBeNull();
+    expect(decodeRequest(encodeRequest({ ...envelope, to: null }, 'branches', null)).to).toBeNull();
   });
 
   it('larger than any node takes is not made', () => {
@@ -278,14 +278,14 @@ describe('a refusal', () => {
     'KVS_OVERLOADED',
     'KVS_NOT_READY',
   ] as const)('keeps its code %s and its reason', (code) => {
-    const refuse = () => decodeReply('behind', encodeRefusal(new KvsError(code, 'because')));
+    const refuse = () => decodeReply('branches', encodeRefusal(new KvsError(code, 'because')));
     expect(codeOf(refuse)).toBe(code);
     expect(refuse).toThrow('because');
   });
 
   it('with a code that concerns the peer alone is a failure of the peer', () => {
     for (const code of ['KVS_BAD_REQUEST', 'KVS_STORAGE_FULL', 'KVS_CONFIG'] as const) {
-      expect(codeOf(() => decodeReply('behind', encodeRefusal(new KvsError(code, ''))))).toBe(
+      expect(codeOf(() => decodeReply('branches', encodeRefusal(new KvsError(code, ''))))).toBe(
         'KVS_PEER_FAILED',
       );
     }
@@ -294,7 +294,7 @@ describe('a refusal', () => {
   it('fits into a message however long its reason is', () => {
     const refusal = encodeRefusal(new KvsError('KVS_FORGOTTEN', '🧦'.repeat(100_000)));
     expect(refusal.length).toBeLessThan(8_192);
-    expect(codeOf(() => decodeReply('behind', refusal))).toBe('KVS_FORGOTTEN');
+    expect(codeOf(() => decodeReply('branches', refusal))).toBe('KVS_FORGOTTEN');
   });
 });
 
