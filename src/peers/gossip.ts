@@ -27,11 +27,18 @@ export interface GossipPorts {
   readonly resolve: (seed: string) => Promise<readonly string[]>;
 }
 
-type Greeting = 'joined' | 'self' | 'nobody';
+type Greeting = 'joined' | 'self' | 'refused' | 'silent';
+
+/** Refusals that no time heals: somebody has to change a configuration. */
+const misconfigurations: readonly string[] = ['KVS_OTHER_CLUSTER', 'KVS_OTHER_PROTOCOL'];
 
 /** Speaks to the cluster about the cluster. */
 export class PeerGossip implements Gossip {
   readonly #ports: GossipPorts;
+  /** By address: the last complaint about it. Each is logged once, however often the address is asked. */
+  readonly #complaints = new Map<string, string>();
+  /** Until somebody was there in this life: later the failure of each member is told. */
+  #mayTellOfSilence = true;
 
   constructor(ports: GossipPorts) {
     this.#ports = ports;
@@ -44,17 +51,24 @@ export class PeerGossip implements Gossip {
   async join(): Promise<JoinResult> {
     const { members, random } = this.#ports;
     const seeds = await this.#seedAddresses();
-    const former = sample(this.#knownOthers(), formerMembersAsked, random);
+    const unasked = this.#knownOthers().filter(({ address }) => !seeds.includes(address));
+    const former = sample(unasked, formerMembersAsked, random);
     const others = seeds.filter((address) => address !== members.self.address);
     const asked: PeerAddress[] = [...others.map((address) => ({ address })), ...former];
     if (asked.length === 0) return 'empty';
     const greetings = await Promise.all(asked.map((address) => this.#greet(address)));
-    if (greetings.includes('joined')) return 'joined';
-    return greetings.every((greeting) => greeting === 'self') ? 'empty' : 'nobody';
+    if (greetings.includes('joined')) {
+      this.#mayTellOfSilence = false;
+      return 'joined';
+    }
+    if (greetings.every((greeting) => greeting === 'self')) return 'empty';
+    if (!greetings.includes('refused')) this.#tellOfSilence(asked);
+    return 'nobody';
   }
 
   async exchange(): Promise<void> {
     const { members, random } = this.#ports;
+    this.#mayTellOfSilence = false;
     const count = 1 + Math.floor(random.next() * exchangePartnersMax);
     const partners = sample(members.present(), count, random);
     await Promise.all([...partners.map((member) => this.#compareViews(member)), this.#greetUnknownSeed()]);
@@ -119,12 +133,28 @@ export class PeerGossip implements Gossip {
   async #greet(to: PeerAddress): Promise<Greeting> {
     try {
       await this.#compareViews(to);
+      this.#complaints.delete(to.address);
       return 'joined';
     } catch (error) {
       if (error instanceof KvsError && error.code === 'KVS_SELF') return 'self';
       this.#ports.logger.debug('A node did not answer the greeting', { address: to.address, error });
-      return 'nobody';
+      if (!(error instanceof KvsError) || error.code === 'KVS_PEER_UNREACHABLE') return 'silent';
+      if (misconfigurations.includes(error.code)) this.#complain(to.address, error);
+      return 'refused';
     }
+  }
+
+  #complain(address: string, { code, message }: KvsError): void {
+    if (this.#complaints.get(address) === message) return;
+    this.#complaints.set(address, message);
+    this.#ports.logger.error(`${address} refuses this node: ${message}`, { code, address });
+  }
+
+  #tellOfSilence(asked: readonly PeerAddress[]): void {
+    if (!this.#mayTellOfSilence) return;
+    this.#mayTellOfSilence = false;
+    const addresses = asked.map(({ address }) => address);
+    this.#ports.logger.warn('No other node answers; this one goes on asking', { addresses });
   }
 
   /** Both sides know the same afterwards; nothing but digests is sent where they did before. */
