@@ -15,7 +15,9 @@ import type { ActorTransition } from '../../src/core/ports.ts';
 /** A child that fails on request, and ends when the node drains unless it is deaf. */
 function child(id: string, isDeaf = false): ChildSpec {
   const machine = setup({
-    types: { events: {} as { type: 'fail' } | { type: 'drain' } | { type: 'bootstrap.finished' } },
+    types: {
+      events: {} as { type: 'fail' | 'drain' | 'bootstrap.finished' | 'versions.accepted' },
+    },
     actions: {
       fail: () => {
         throw new Error(`${id} fell over`);
@@ -29,6 +31,7 @@ function child(id: string, isDeaf = false): ChildSpec {
         on: {
           fail: { actions: 'fail' },
           'bootstrap.finished': 'informed',
+          'versions.accepted': 'informed',
           ...(isDeaf ? {} : { drain: 'done' }),
         },
       },
@@ -159,6 +162,14 @@ describe('the node', () => {
     await waitFor(actor, (snapshot) => snapshot.status === 'done');
     expect(actor.getSnapshot()).toMatchObject({ value: 'stopped', output: { failure: undefined } });
     expect(order).toEqual(['http closing', 'http closed', 'store closed']);
+  });
+
+  it('still tells the replicator, while it drains, of writes that were under way', async () => {
+    const { actor, inspector } = start({ children: [child('replicator', true)] });
+    await running(actor);
+    actor.send({ type: 'stop' });
+    actor.send({ type: 'versions.accepted', members: ['other'] });
+    expect(inspector.actor('replicator')?.state).toBe('informed');
   });
 
   it('leaves behind what does not finish in its share of the time', async () => {

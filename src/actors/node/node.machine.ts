@@ -250,6 +250,8 @@ export const nodeMachine = setup({
           on: {
             'xstate.done.actor.*': { actions: 'noteDrained' },
             'xstate.error.actor.*': { actions: 'noteDrained' },
+            // A write that was under way when the stop came is still told to the members.
+            'versions.accepted': { actions: 'route' },
           },
           after: { childrenDeadline: 'http' },
         },
