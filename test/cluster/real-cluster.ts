@@ -20,7 +20,10 @@ const outputCharsMax = 2_000;
 /** Keys that such a message tells of. */
 const differencesMax = 5;
 
-export const defaultDeadlineMs = 20_000;
+/** Only a wait in vain takes this long. */
+export const defaultDeadlineMs = 60_000;
+/** For a test of a cluster: its processes share the machine with whatever else is tested. */
+export const clusterTestMs = 240_000;
 
 /** The settings of node `index`, on top of the hurried ones. `addresses`: those of all nodes, in their order. */
 export type SettingsOf = (index: number, addresses: readonly string[]) => NodeSettings;
@@ -31,42 +34,49 @@ export type SettingsOf = (index: number, addresses: readonly string[]) => NodeSe
  * are killed, the links closed and the folders removed.
  */
 export class RealCluster {
-  readonly nodes: readonly RealNode[];
+  readonly #folder: string;
+  readonly #nodes: RealNode[] = [];
 
-  private constructor(nodes: readonly RealNode[]) {
-    this.nodes = nodes;
+  private constructor(folder: string) {
+    this.#folder = folder;
+  }
+
+  get nodes(): readonly RealNode[] {
+    return this.#nodes;
   }
 
   /** Makes everything ready for `count` nodes and starts none. To be called in a test. */
   static async prepare(count: number, settings: NodeSettings | SettingsOf = {}): Promise<RealCluster> {
     const folder = await temporaryFolder();
     onTestFinished(folder.remove);
+    const cluster = new RealCluster(folder.path);
     const links: Link[] = [];
-    for (let i = 0; i < count; i++) {
-      const link = await Link.open();
-      onTestFinished(() => link.close());
-      links.push(link);
-    }
+    for (let i = 0; i < count; i++) links.push(await openLink());
     const addresses = links.map(({ address }) => address);
-    const nodes = links.map((link, i) => {
-      const id = `node${i + 1}`;
+    links.forEach((link, i) => {
       const own = typeof settings === 'function' ? settings(i, addresses) : settings;
-      return new RealNode({
-        folder: join(folder.path, id),
-        link,
-        source: `127.0.0.${11 + i}`,
-        settings: {
-          ...hurriedSettings,
-          seed_nodes: addresses.slice(0, i),
-          ...own,
-          node_id: id,
-          port: 0,
-          advertise_address: link.address,
-        },
-      });
+      cluster.#add(link, { seed_nodes: addresses.slice(0, i), ...own, node_id: `node${i + 1}` });
     });
-    for (const node of nodes) onTestFinished(() => node.close());
-    return new RealCluster(nodes);
+    return cluster;
+  }
+
+  /** Makes one more node ready, in a folder of its own, whatever its id; its seeds are all the others. */
+  async another(settings: NodeSettings & { node_id: string }): Promise<RealNode> {
+    const seeds = this.nodes.map(({ link }) => link.address);
+    return this.#add(await openLink(), { seed_nodes: seeds, ...settings });
+  }
+
+  #add(link: Link, settings: NodeSettings & { node_id: string }): RealNode {
+    const number = this.#nodes.length + 1;
+    const node = new RealNode({
+      folder: join(this.#folder, `folder${number}`),
+      link,
+      source: `127.0.0.${10 + number}`,
+      settings: { ...hurriedSettings, ...settings, port: 0, advertise_address: link.address },
+    });
+    onTestFinished(() => node.close());
+    this.#nodes.push(node);
+    return node;
   }
 
   /** As `prepare`, and starts the nodes, the first one before the others; settles when all of them answer. */
@@ -144,6 +154,28 @@ export class RealCluster {
     );
   }
 
+  /** Waits until these nodes hold the same versions of all keys whatsoever, by the digests of their data. */
+  async waitSameData(nodes = this.nodes, deadlineMs = defaultDeadlineMs): Promise<void> {
+    let last: readonly string[] = [];
+    await this.waitFor(
+      `equal data at ${namesOf(nodes)}`,
+      async () => {
+        last = await Promise.all(nodes.map((node) => node.root()));
+        return new Set(last).size === 1;
+      },
+      deadlineMs,
+      () => last.join(', '),
+    );
+  }
+
+  /** Waits until these nodes hold a member for what `state` says. */
+  async waitState(id: string, state: string, nodes: readonly RealNode[]): Promise<void> {
+    await this.waitFor(`${id} ${state} at ${namesOf(nodes)}`, async () => {
+      const states = await Promise.all(nodes.map((node) => node.stateOf(id)));
+      return states.every((found) => found === state);
+    });
+  }
+
   /** Waits until all of these nodes hold the same version of each key, or none; returns the values. */
   async waitEqual(
     keys: readonly string[],
@@ -167,6 +199,12 @@ export class RealCluster {
     );
     return Object.fromEntries(keys.map((key, i) => [key, valueOf(equal[i] ?? 'absent')] as const));
   }
+}
+
+async function openLink(): Promise<Link> {
+  const link = await Link.open();
+  onTestFinished(() => link.close());
+  return link;
 }
 
 /** The positions of the keys of which not all nodes hold the same. */

@@ -5,8 +5,8 @@ import type { Mode } from '../../src/core/ports.ts';
 import { NodeProcess, type NodeSettings } from '../node-process.ts';
 import type { Link } from './link.ts';
 
-/** A request that takes longer fails: a node that is halted or cut off never answers. */
-const requestDeadlineMs = 5_000;
+/** A request that takes longer fails: a node that is halted never answers, one on a busy machine does after all. */
+const requestDeadlineMs = 30_000;
 /** Requests that one node gets at one time when many keys are read. */
 const readsAtOnce = 16;
 
@@ -21,6 +21,17 @@ export interface Health {
   readonly mode: Mode;
   readonly member_count: number;
   readonly node_id: string;
+  readonly tombstones_held?: number;
+  readonly tombstones_held_by?: string;
+  /** Why the cluster won't have it. */
+  readonly refused?: string;
+}
+
+/** One line of a log. */
+export interface LogEntry {
+  readonly level: string;
+  readonly message: string;
+  readonly [field: string]: unknown;
 }
 
 export interface PublicMember {
@@ -77,6 +88,19 @@ export class RealNode {
   /** Everything that it wrote in all its lives. */
   get output(): string {
     return this.#earlierOutput + (this.#process?.output ?? '');
+  }
+
+  /** What it logged in all its lives. */
+  log(): LogEntry[] {
+    const lines = this.output.split('\n').filter((line) => line.startsWith('{') && line.endsWith('}'));
+    return lines.map((line) => JSON.parse(line) as LogEntry);
+  }
+
+  /** What became of a member, by its log, in order. */
+  changesOf(id: string): string[] {
+    const start = `Member ${id}: `;
+    const entries = this.log().filter(({ message }) => message.startsWith(start));
+    return entries.map(({ message }) => message.slice(start.length));
   }
 
   /** Starts it, the first time or anew on the same data; `changes` of its settings stay. Settles when it answers. */
@@ -169,6 +193,18 @@ export class RealNode {
 
   async health(): Promise<Health> {
     return (await this.json('/health')) as Health;
+  }
+
+  /** What it holds a member for; undefined when it shows none of that name. */
+  async stateOf(id: string): Promise<string | undefined> {
+    return (await this.members()).find((member) => member.id === id)?.state;
+  }
+
+  /** The digest of all its data. */
+  async root(): Promise<string> {
+    const state = (await this.json('/debug/store')) as { root: string; digests_ready: boolean };
+    if (!state.digests_ready) throw new Error(`The digests of ${this.id} are being summed`);
+    return state.root;
   }
 
   /** What a path answers to GET. */

@@ -1,7 +1,7 @@
 import { setTimeout as pass } from 'node:timers/promises';
 
-/** Between two looks, ms. */
-const pollIntervalMs = 5;
+/** Between two looks, ms; more where a look takes longer than that itself. */
+const pauseMsMin = 20;
 
 /** What a wait says when its time is over. */
 export interface Unmet {
@@ -25,16 +25,18 @@ export async function waitFor<T>(
   const endsAt = performance.now() + deadlineMs;
   for (;;) {
     let failure: unknown;
+    const beganAt = performance.now();
     try {
       const found = await condition();
       if (found !== false && found !== null && found !== undefined) return found;
     } catch (error) {
       failure = error;
     }
-    if (performance.now() >= endsAt) {
+    const now = performance.now();
+    if (now >= endsAt) {
       const more = details === undefined ? '' : `\n${details()}`;
       throw new Error(`Waited ${deadlineMs} ms in vain for ${what}${more}`, { cause: failure });
     }
-    await pass(pollIntervalMs);
+    await pass(Math.max(pauseMsMin, now - beganAt));
   }
 }
