@@ -82,7 +82,10 @@ export class GroupCommitter {
   #toLoad: { readonly path: KeyPath; readonly pin: Pin }[] = [];
   #isLoading = false;
   #isForming = false;
-  #writing: Promise<KvsError | undefined> | undefined;
+  /** On its way to the disk. */
+  #writing: FormedGroup | undefined;
+  /** Formed on top of the one that is being written. */
+  #next: FormedGroup | undefined;
   #sequence: number;
   #committedSequence: number;
   #logTotal: number;
@@ -138,9 +141,7 @@ export class GroupCommitter {
   /** Refuses what comes from now on, and settles when everything that came before is done. */
   async close(): Promise<void> {
     this.#isClosed = true;
-    if (this.pending > 0 || this.#isForming || this.#writing !== undefined || this.#isLoading) {
-      await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
-    }
+    if (!this.#isIdle()) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
   }
 
   async #accept(
@@ -217,9 +218,18 @@ export class GroupCommitter {
   }
 
   #form(): void {
-    if (this.#isForming || !this.#isHeadReady()) return;
+    if (this.#isForming || !this.#isTimeToForm()) return;
     this.#isForming = true;
-    this.#options.defer(() => void this.#formAll());
+    this.#options.defer(() => {
+      this.#isForming = false;
+      this.#advance();
+    });
+  }
+
+  /** While the disk is busy only a large group is made ready: a small one had better wait for more to join it. */
+  #isTimeToForm(): boolean {
+    if (this.#next !== undefined || !this.#isHeadReady()) return false;
+    return this.#writing === undefined || this.pending >= pipelinedWritesMin;
   }
 
   #isHeadReady(): boolean {
@@ -227,32 +237,25 @@ export class GroupCommitter {
     return head !== undefined && (head.kind === 'note' || head.pin.isLoaded);
   }
 
-  async #formAll(): Promise<void> {
-    while (this.#isHeadReady()) {
-      if (this.pending < pipelinedWritesMin) {
-        await this.#writing;
-        if (!this.#isHeadReady()) break;
-      }
-      const formed = this.#takeGroup();
-      const baseFailure = await this.#writing;
-      if (baseFailure === undefined) this.#start(formed);
-      else this.#fail(formed, baseFailure);
+  #advance(): void {
+    if (this.#isTimeToForm()) this.#next = this.#takeGroup();
+    if (this.#writing === undefined && this.#next !== undefined) {
+      this.#writing = this.#next;
+      this.#next = undefined;
+      void this.#commit(this.#writing);
     }
-    this.#isForming = false;
-    this.#settleIdle();
-  }
-
-  #start(formed: FormedGroup): void {
-    const writing = this.#write(formed);
-    this.#writing = writing;
-    void this.#afterwards(writing);
-  }
-
-  async #afterwards(writing: Promise<unknown>): Promise<void> {
-    await writing;
-    if (this.#writing === writing) this.#writing = undefined;
     this.#form();
     this.#settleIdle();
+  }
+
+  /** The writers hear of it when the next group is on its way already: the disk need not wait for their answers. */
+  async #commit(formed: FormedGroup): Promise<void> {
+    const failure = await this.#write(formed.group);
+    this.#writing = undefined;
+    if (failure === undefined) this.#keep(formed);
+    else this.#failAll(formed, failure);
+    this.#advance();
+    if (failure === undefined) acknowledge(formed);
   }
 
   #takeGroup(): FormedGroup {
@@ -280,24 +283,22 @@ export class GroupCommitter {
   }
 
   /** Settles with the error when the batch failed. */
-  async #write(formed: FormedGroup): Promise<KvsError | undefined> {
-    const { group } = formed;
+  async #write({ operations }: CommitGroup): Promise<KvsError | undefined> {
+    if (this.#broken !== undefined) return this.#broken;
+    if (operations.length === 0) return undefined;
     try {
-      if (this.#broken !== undefined) throw this.#broken;
-      if (group.operations.length > 0) {
-        const options = writeOptions(this.#options.durable);
-        await this.#options.level.batch<Uint8Array, Uint8Array>(group.operations, options);
-      }
+      await this.#options.level.batch<Uint8Array, Uint8Array>(
+        operations,
+        writeOptions(this.#options.durable),
+      );
+      return undefined;
     } catch (cause) {
-      const error = storageError(cause);
-      this.#fail(formed, error);
-      return error;
+      return storageError(cause);
     }
-    this.#succeed(formed);
-    return undefined;
   }
 
-  #succeed({ group, members, bytes }: FormedGroup): void {
+  /** Makes what is durable now the current state, and tells of it. */
+  #keep({ group, members, bytes }: FormedGroup): void {
     if (group.logEntryCount > 0) {
       this.#committedSequence = group.sequence;
       this.#committedLogTotal += group.logEntryCount;
@@ -311,9 +312,14 @@ export class GroupCommitter {
     }
     this.#pendingBytes -= bytes;
     this.#options.onCommitted(group);
-    for (const { request } of members) {
-      if (--request.open === 0 && request.failure === undefined) request.resolve(request.results);
-    }
+  }
+
+  /** With a group fails the one that was built on it. */
+  #failAll(formed: FormedGroup, error: KvsError): void {
+    const builtOnIt = this.#next;
+    this.#next = undefined;
+    this.#fail(formed, error);
+    if (builtOnIt !== undefined) this.#fail(builtOnIt, error);
   }
 
   #fail({ members, bytes }: FormedGroup, error: KvsError): void {
@@ -344,8 +350,13 @@ export class GroupCommitter {
     if (--pin.uses === 0) this.#pins.delete(path);
   }
 
+  #isIdle(): boolean {
+    const isWriting = this.#writing !== undefined || this.#next !== undefined;
+    return this.pending === 0 && !this.#isForming && !isWriting && !this.#isLoading;
+  }
+
   #settleIdle(): void {
-    if (this.pending > 0 || this.#isForming || this.#writing !== undefined || this.#isLoading) return;
+    if (!this.#isIdle()) return;
     for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
 }
@@ -358,6 +369,12 @@ function apply(group: CommitGroup, queued: Queued): void {
   const { result, next } = group.apply(queued.operation, queued.pin.current);
   queued.pin.current = next;
   queued.request.results[queued.index] = result;
+}
+
+function acknowledge({ members }: FormedGroup): void {
+  for (const { request } of members) {
+    if (--request.open === 0 && request.failure === undefined) request.resolve(request.results);
+  }
 }
 
 function fail(request: Request, error: KvsError): void {

@@ -38,6 +38,13 @@ class FaultyLevel extends MemoryLevel<Uint8Array, Uint8Array> {
   }
 }
 
+/** A promise that is settled from outside. */
+function gate() {
+  let open: () => void = () => undefined;
+  const opened = new Promise<void>((resolve) => (open = resolve));
+  return { open, opened };
+}
+
 const full = () => new KvsError('KVS_STORAGE_FULL', 'No space is left');
 
 async function open(overrides: Parameters<typeof openTestStore>[1] = {}) {
@@ -129,6 +136,25 @@ describe('a failed commit', () => {
     await store.close();
   });
 
+  it('leaves what was durable already, though its writers had not heard of it when the next group was begun', async () => {
+    const { store, level } = await open();
+    const gates = [gate(), gate()];
+    level.gate = gates[0]?.opened;
+    level.batchFailures.push(undefined, new Error('EIO: the sync failed'));
+    const first = store.write([put('k', 'first')]);
+    while (level.batches === 0) await new Promise(setImmediate);
+    level.gate = gates[1]?.opened;
+    const second = store.write([put('k', 'second')]);
+    gates[0]?.open();
+    expect(await first).toMatchObject([{ outcome: 'created' }]);
+    expect([level.batches, text(store.peek(path('k')))]).toEqual([2, 'first']);
+    gates[1]?.open();
+    await expect(second).rejects.toMatchObject({ code: 'KVS_STORAGE_FAILED' });
+    expect(text(store.peek(path('k')))).toBe('first');
+    expect(text(await store.get(path('k')))).toBe('first');
+    await store.close();
+  });
+
   it('of unknown outcome makes the store refuse every later write, while reads go on', async () => {
     const { store, level } = await open();
     await store.write([put('k', '1')]);
@@ -137,6 +163,29 @@ describe('a failed commit', () => {
     await expect(store.write([put('a', '1')])).rejects.toMatchObject({ code: 'KVS_STORAGE_FAILED' });
     await expect(store.setNote('n', undefined)).rejects.toMatchObject({ code: 'KVS_STORAGE_FAILED' });
     expect(text(await store.get(path('k')))).toBe('1');
+    await store.close();
+  });
+});
+
+describe('an acknowledgement', () => {
+  it('waits for the commit of its own group and of no other', async () => {
+    const { store, level } = await open();
+    const gates = [gate(), gate()];
+    level.gate = gates[0]?.opened;
+    const heard: string[] = [];
+    const first = store.write([put('a', '1')]).then(() => heard.push('first'));
+    while (level.batches === 0) await new Promise(setImmediate);
+    level.gate = gates[1]?.opened;
+    const second = store.write([put('b', '2')]).then(() => heard.push('second'));
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    expect([level.batches, heard]).toEqual([1, []]);
+    gates[0]?.open();
+    await first;
+    expect(level.batches).toBe(2);
+    for (let turn = 0; turn < 10; turn++) await new Promise(setImmediate);
+    expect(heard).toEqual(['first']);
+    gates[1]?.open();
+    await second;
     await store.close();
   });
 });
