@@ -3,7 +3,7 @@ import type { KeyPath } from '../core/key-path.ts';
 import { limits } from '../core/limits.ts';
 import { CommitGroup, type CommitContext, type Operation, type OperationResult } from './commit-group.ts';
 import type { StoredVersion } from './keyspace.ts';
-import { storageError, writeOptions, type Level } from './level.ts';
+import { storageError, writeBatch, type Level } from './level.ts';
 import type { VersionReader } from './version-reader.ts';
 import type { VersionCache } from './version-cache.ts';
 
@@ -67,7 +67,8 @@ export interface CommitterOptions {
 /**
  * Group commit. Operations wait in one queue, in order. Writes that arrive while a commit is on its way form the next
  * one: their keys' current versions are read in one multi-get, the operations are applied to them in order, and all
- * of it goes to the level as one batch that is synced once. Only then does anyone hear of it.
+ * of it goes to the level as one batch that is synced once. Only then does anyone hear of it: the cache, the digests and
+ * the listeners at once, the writers when the next group has been sent on its way.
  *
  * A batch that fails is as if it had never been asked for, with every group that was built on it: their callers get
  * the error. After a failed sync nobody knows what the disk holds, so every later write is refused.
@@ -126,9 +127,9 @@ export class GroupCommitter {
     let bytes = 0;
     for (const operation of operations) bytes += dataBytes(operation);
     return this.#accept(operations.length, bytes, (request) => {
-      operations.forEach((operation, index) => {
+      for (const [index, operation] of operations.entries()) {
         this.#queue.push({ kind: 'operation', operation, pin: this.#pin(operation.path), request, index });
-      });
+      }
     });
   }
 
@@ -144,25 +145,24 @@ export class GroupCommitter {
     if (!this.#isIdle()) await new Promise<void>((resolve) => this.#whenIdle.push(resolve));
   }
 
-  async #accept(
-    count: number,
-    bytes: number,
-    enqueue: (request: Request) => void,
-  ): Promise<OperationResult[]> {
-    if (this.#broken !== undefined) throw this.#broken;
-    if (this.#isClosed) throw new KvsError('KVS_NOT_READY', 'The store is closing');
-    if (
-      this.pending + count > limits.pendingWritesMax ||
-      this.#pendingBytes + bytes > limits.pendingWriteBytesMax
-    ) {
-      throw new KvsError('KVS_OVERLOADED', 'Too many writes wait for the disk');
-    }
+  #accept(count: number, bytes: number, enqueue: (request: Request) => void): Promise<OperationResult[]> {
+    const refusal = this.#refusalOf(count, bytes);
+    if (refusal !== undefined) return Promise.reject(refusal);
     this.#pendingBytes += bytes;
     return new Promise((resolve, reject) => {
-      enqueue({ results: Array.from({ length: count }), open: count, failure: undefined, resolve, reject });
+      enqueue({ results: [], open: count, failure: undefined, resolve, reject });
       this.#load();
       this.#form();
     });
+  }
+
+  #refusalOf(count: number, bytes: number): KvsError | undefined {
+    if (this.#broken !== undefined) return this.#broken;
+    if (this.#isClosed) return new KvsError('KVS_NOT_READY', 'The store is closing');
+    const isFull =
+      this.pending + count > limits.pendingWritesMax ||
+      this.#pendingBytes + bytes > limits.pendingWriteBytesMax;
+    return isFull ? new KvsError('KVS_OVERLOADED', 'Too many writes wait for the disk') : undefined;
   }
 
   #pin(path: KeyPath): Pin {
@@ -237,6 +237,7 @@ export class GroupCommitter {
     return head !== undefined && (head.kind === 'note' || head.pin.isLoaded);
   }
 
+  /** Forms the next group when it is time, and sends it on its way when the disk is free. */
   #advance(): void {
     if (this.#isTimeToForm()) this.#next = this.#takeGroup();
     if (this.#writing === undefined && this.#next !== undefined) {
@@ -248,12 +249,12 @@ export class GroupCommitter {
     this.#settleIdle();
   }
 
-  /** The writers hear of it when the next group is on its way already: the disk need not wait for their answers. */
   async #commit(formed: FormedGroup): Promise<void> {
     const failure = await this.#write(formed.group);
     this.#writing = undefined;
     if (failure === undefined) this.#keep(formed);
     else this.#failAll(formed, failure);
+    // The disk need not stand still while answers are made.
     this.#advance();
     if (failure === undefined) acknowledge(formed);
   }
@@ -283,14 +284,11 @@ export class GroupCommitter {
   }
 
   /** Settles with the error when the batch failed. */
-  async #write({ operations }: CommitGroup): Promise<KvsError | undefined> {
+  async #write(group: CommitGroup): Promise<KvsError | undefined> {
     if (this.#broken !== undefined) return this.#broken;
-    if (operations.length === 0) return undefined;
+    if (!group.hasOperations) return undefined;
     try {
-      await this.#options.level.batch<Uint8Array, Uint8Array>(
-        operations,
-        writeOptions(this.#options.durable),
-      );
+      await writeBatch(this.#options.level, group.operations(), this.#options.durable);
       return undefined;
     } catch (cause) {
       return storageError(cause);
@@ -361,14 +359,20 @@ export class GroupCommitter {
   }
 }
 
+/** An operation that can't be done changes nothing: it fails its own request, and no other. */
 function apply(group: CommitGroup, queued: Queued): void {
   if (queued.kind === 'note') {
     group.setNote(queued.name, queued.value);
     return;
   }
-  const { result, next } = group.apply(queued.operation, queued.pin.current);
-  queued.pin.current = next;
-  queued.request.results[queued.index] = result;
+  try {
+    const { result, next } = group.apply(queued.operation, queued.pin.current);
+    queued.pin.current = next;
+    queued.request.results[queued.index] = result;
+  } catch (error) {
+    if (!(error instanceof KvsError)) throw error;
+    fail(queued.request, error);
+  }
 }
 
 function acknowledge({ members }: FormedGroup): void {

@@ -76,6 +76,11 @@ export type PathBytes = KeyPath | Buffer;
 const identityBytes = 28;
 const recordFormat = 1;
 
+/** The byte that names the keyspace of a key. */
+export function keyspaceOf(key: Uint8Array): number {
+  return byte(key, 0);
+}
+
 export function mainKey(path: PathBytes): Buffer {
   return pathKey(space.main, path);
 }

@@ -14,6 +14,21 @@ export function writeOptions(sync: boolean): typeof asBytes & { readonly sync: b
   return { ...asBytes, sync };
 }
 
+/** What a level may offer beside abstract-level's own methods; its manifest says whether it does. */
+interface BytesWriter {
+  batchBytes(operations: readonly LevelOperation[], options: { readonly sync: boolean }): Promise<void>;
+}
+
+/** Writes one atomic batch; with `sync` it settles only when it is on stable storage, where the level has such. */
+export async function writeBatch(level: Level, operations: LevelOperation[], sync: boolean): Promise<void> {
+  if (isBytesWriter(level)) await level.batchBytes(operations, { sync });
+  else await level.batch<Uint8Array, Uint8Array>(operations, writeOptions(sync));
+}
+
+function isBytesWriter(level: Level): level is Level & BytesWriter {
+  return level.supports.additionalMethods['batchBytes'] === true;
+}
+
 /** What a level fails with, as an operating error of ours. */
 export function storageError(cause: unknown): KvsError {
   if (cause instanceof KvsError) return cause;

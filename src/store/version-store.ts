@@ -171,9 +171,9 @@ class LevelVersionStore implements OpenVersionStore {
     return Promise.all(paths.map((path) => this.get(path)));
   }
 
-  async write(requests: readonly WriteRequest[]): Promise<WriteResult[]> {
+  write(requests: readonly WriteRequest[]): Promise<WriteResult[]> {
     const operations = requests.map((request): Operation => ({ kind: 'write', path: request.path, request }));
-    return (await this.#committer.submit(operations)) as WriteResult[];
+    return this.#committer.submit(operations) as Promise<WriteResult[]>;
   }
 
   async merge(versions: readonly KeyVersion[]): Promise<MergeResult[]> {
@@ -286,7 +286,7 @@ class LevelVersionStore implements OpenVersionStore {
 
   #onCommitted(group: CommitGroup): void {
     this.#digests.apply(group.digestDeltas);
-    if (this.#isFailing && group.operations.length > 0) this.#onRecovery();
+    if (this.#isFailing && group.hasOperations) this.#onRecovery();
     this.#warnOfDrift(group);
     if (group.changes.size === 0) return;
     this.#commits++;

@@ -143,11 +143,13 @@ describe('closing a RocksdbLevel', () => {
       level.clear({ gte: 'gone', limit: 1 }),
       level.put('put', '1', { sync: true }),
       level.batch([{ type: 'put', key: 'batch', value: '1' }], { sync: true }),
+      level.batchBytes([{ type: 'put', key: Buffer.from('bytes'), value: Buffer.from('1') }], { sync: true }),
     ];
     await level.close();
     await Promise.all(writes);
     await level.open();
-    expect(await level.getMany(['gone', 'put', 'batch'])).toEqual([undefined, '1', '1']);
+    const keys = ['gone', 'put', 'batch', 'bytes'];
+    expect(await level.getMany(keys)).toEqual([undefined, '1', '1', '1']);
   });
 
   it('answers reads under way', async () => {
@@ -191,6 +193,7 @@ describe('closing a RocksdbLevel', () => {
     await level.close();
     const calls = [
       level.approximateSize('a', 'b'),
+      level.batchBytes([]),
       level.compactRange('a', 'b'),
       level.flush(),
       level.getProperty('rocksdb.stats'),
@@ -378,6 +381,7 @@ describe('writing to a RocksdbLevel', () => {
       (options: { sync: boolean }) => level.put('key', 'value', options),
       (options: { sync: boolean }) => level.del('key', options),
       (options: { sync: boolean }) => level.batch([{ type: 'del', key: 'key' }], options),
+      (options: { sync: boolean }) => level.batchBytes([{ type: 'del', key: Buffer.from('key') }], options),
       (options: { sync: boolean }) => level.batch().put('key', 'value').write(options),
       (options: { sync: boolean }) =>
         level.sublevel('sub').put('key', 'value', { keyEncoding: 'utf8', ...options }),

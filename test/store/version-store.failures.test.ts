@@ -1,9 +1,10 @@
 import { MemoryLevel } from 'memory-level';
 import { describe, expect, it } from 'vitest';
 import { KvsError } from '../../src/core/errors.ts';
+import { limits } from '../../src/core/limits.ts';
 import type { Level } from '../../src/store/level.ts';
 import { audit } from './audit.ts';
-import { openTestStore, path, put, text } from './harness.ts';
+import { foreign, openTestStore, path, put, text } from './harness.ts';
 
 /** A level whose next batches and reads can be made to fail, or to wait. */
 class FaultyLevel extends MemoryLevel<Uint8Array, Uint8Array> {
@@ -163,6 +164,22 @@ describe('a failed commit', () => {
     await expect(store.write([put('a', '1')])).rejects.toMatchObject({ code: 'KVS_STORAGE_FAILED' });
     await expect(store.setNote('n', undefined)).rejects.toMatchObject({ code: 'KVS_STORAGE_FAILED' });
     expect(text(await store.get(path('k')))).toBe('1');
+    await store.close();
+  });
+});
+
+describe('a write that can get no stamp', () => {
+  it('is refused alone: what came with it and what comes later is stored', async () => {
+    const { store } = await open();
+    const last = { timestamp: limits.timestampMsMax, counter: limits.counterMax };
+    await store.merge([{ path: path('poisoned'), version: foreign(last) }]);
+    const [refused, kept] = await Promise.allSettled([
+      store.write([put('poisoned', '1')]),
+      store.write([put('k', '2')]),
+    ]);
+    expect(refused).toMatchObject({ status: 'rejected', reason: { code: 'KVS_STORAGE_FAILED' } });
+    expect(kept).toMatchObject({ status: 'fulfilled' });
+    expect(await store.write([put('k', '3')])).toMatchObject([{ outcome: 'replaced' }]);
     await store.close();
   });
 });
