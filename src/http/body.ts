@@ -7,17 +7,20 @@ import { header, type KvsContext } from './context.ts';
  *
  * @throws KvsError KVS_VALUE_TOO_LARGE beyond `bytesMax`, KVS_BAD_BODY when it ends too early
  */
-export async function readBody(c: KvsContext, bytesMax: number): Promise<Uint8Array> {
+export function readBody(c: KvsContext, bytesMax: number): Promise<Uint8Array> {
   const declared = header(c, 'content-length');
-  if (declared !== undefined && Number(declared) > bytesMax) throw tooLarge(bytesMax);
+  if (declared !== undefined && Number(declared) > bytesMax) return Promise.reject(tooLarge(bytesMax));
   const incoming = c.env?.incoming;
-  if (incoming !== undefined) return readIncoming(incoming, bytesMax);
+  return incoming === undefined ? readWebRequest(c, bytesMax) : readIncoming(incoming, bytesMax);
+}
+
+async function readWebRequest(c: KvsContext, bytesMax: number): Promise<Uint8Array> {
   const body = new Uint8Array(await c.req.arrayBuffer());
   if (body.length > bytesMax) throw tooLarge(bytesMax);
   return body;
 }
 
-async function readIncoming(incoming: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+function readIncoming(incoming: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   return new Promise((resolve, reject) => {
