@@ -1,8 +1,11 @@
-import type { KeyVersion } from '../../src/core/version.ts';
+import { compareVersions, isConflict, type Version } from '../../src/core/version.ts';
 import type { StoredVersion } from '../../src/store/keyspace.ts';
 import type { OpenVersionStore } from '../../src/store/version-store.ts';
 import { encodeReply } from '../../src/peers/wire.ts';
 import type { Planted } from './kvs-node.ts';
+
+/** How long a disk lags behind what was said of it, ms. */
+const laggingMs = 100;
 
 /** Faults that stores like this one have had, to see that the checks find them. */
 export const plantedBugs: Readonly<Record<string, Planted>> = {
@@ -36,13 +39,24 @@ export const plantedBugs: Readonly<Record<string, Planted>> = {
   'a claim recorded before its data': {
     store: (store, { clock }) =>
       replacing(store, {
-        merge: async (versions: readonly KeyVersion[]) => {
-          clock.setTimeout(() => void store.merge(versions).catch(() => undefined), 3_000);
-          return versions.map(() => ({ outcome: 'accepted' as const }));
+        merge: async (versions) => {
+          const held = await store.getMany(versions.map(({ path }) => path));
+          const areNew = versions.every(({ version }, index) => {
+            const current = held[index];
+            return current === undefined || isLater(version, current);
+          });
+          if (!areNew) return store.merge(versions);
+          // Soon enough for whoever looks; too late for a power loss that comes before.
+          clock.setTimeout(() => void store.merge(versions).catch(() => undefined), laggingMs);
+          return versions.map(() => ({ outcome: 'accepted' }));
         },
       }),
   },
 };
+
+function isLater(version: Version, current: Version): boolean {
+  return compareVersions(version, current) > 0 && !isConflict(version, current);
+}
 
 /** A store with some of its methods replaced. */
 function replacing(store: OpenVersionStore, methods: Partial<OpenVersionStore>): OpenVersionStore {

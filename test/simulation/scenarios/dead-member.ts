@@ -1,8 +1,20 @@
+import { exchangeCallDeadlineMs } from '../../../src/peers/exchange.ts';
 import type { Planted } from '../kvs-node.ts';
 import type { SimulatedCluster } from '../simulated-cluster.ts';
-import { machine, put, remove, retention, start, startCluster, waitFor, waitForState } from './steps.ts';
+import {
+  machine,
+  pass,
+  put,
+  remove,
+  retention,
+  start,
+  startCluster,
+  waitFor,
+  waitForState,
+} from './steps.ts';
 
 export const retentionMs = 5_000;
+const syncMs = 3_000;
 /** A key that the member holds when it goes, and that is deleted while it is away. */
 export const goneKey = 'gone';
 
@@ -10,7 +22,12 @@ export const goneKey = 'gone';
 export async function deleteWhileDead(planted?: Planted): Promise<SimulatedCluster> {
   const cluster = await startCluster({
     nodes: 3,
-    config: { ...retention(retentionMs), sync_interval: 3, throttle_delay_ms: 0, fetch_delay_ms: 0 },
+    config: {
+      ...retention(retentionMs),
+      sync_interval: syncMs / 1_000,
+      throttle_delay_ms: 0,
+      fetch_delay_ms: 0,
+    },
     ...(planted === undefined ? {} : { planted }),
   });
   await put(cluster, 0, goneKey, 'live');
@@ -29,6 +46,8 @@ export async function losePowerAfterClaim(planted?: Planted): Promise<SimulatedC
   if (holder === undefined) throw new Error('n1 serves');
   const { store, cluster: part } = holder;
   const deletedAt = store.sequence;
+  // By then n2 has claimed it, were somebody still waiting for the dead one: only n3's claim is waited for.
+  await pass(cluster, exchangeCallDeadlineMs + 3 * syncMs);
   await start(cluster, 2);
   await waitFor(
     cluster,

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { limits } from '../../../src/core/limits.ts';
 import { encodeReply } from '../../../src/peers/wire.ts';
 import { healthyLink } from '../lib/link-faults.ts';
+import { contestedKey, voteInHalves } from './conflict.ts';
 import {
   complete,
   cutBetween,
@@ -125,27 +126,21 @@ describe('synchronization', () => {
 
 describe('a conflict', () => {
   it('between votes on both sides of a partition ends with one value, and nobody votes on it again', async () => {
-    const cluster = await startCluster({ nodes: 4, config: { sync_interval: 3 } });
-    split(cluster, [0, 1], [2, 3]);
-    await putAtOnce(cluster, [0, 1, 2, 3], 'key');
-    await waitFor(cluster, 'both sides have voted', () => {
-      const made = decisions(cluster, 'key').map(({ winner }) => winner);
-      return new Set(made).size === 2;
-    });
+    const cluster = await voteInHalves();
     await waitForEqual(cluster, [0, 1]);
     await waitForEqual(cluster, [2, 3]);
-    const [ours, theirs] = [await read(cluster, 0, 'key'), await read(cluster, 2, 'key')];
+    const [ours, theirs] = [await read(cluster, 0, contestedKey), await read(cluster, 2, contestedKey)];
     expect(ours).not.toBe(theirs);
     heal(cluster);
     await settle(cluster);
-    const [winner] = await readAll(cluster, 'key');
+    const [winner] = await readAll(cluster, contestedKey);
     expect([ours, theirs]).toContain(winner);
 
-    const made = decisions(cluster, 'key');
+    const made = decisions(cluster, contestedKey);
     for (const { tally, winner: uuid } of made) expect(tally[uuid]).toBeGreaterThanOrEqual(1);
     await pass(cluster, 20_000);
-    expect(decisions(cluster, 'key')).toEqual(made);
-    expect(await readAll(cluster, 'key')).toEqual(Array(4).fill(winner));
+    expect(decisions(cluster, contestedKey)).toEqual(made);
+    expect(await readAll(cluster, contestedKey)).toEqual(Array(4).fill(winner));
     await cluster.check();
   });
 
