@@ -31,7 +31,7 @@ export async function startCluster(
       ...settings,
     });
     link.targetPort = server.port;
-    nodes.push({ id, server, link, client: new BenchClient(server.port, 8) });
+    nodes.push({ id, server, link, client: new BenchClient(server.port, 64) });
   }
   for (const { client } of nodes) {
     await until(async () => {
