@@ -54,7 +54,7 @@ export class History {
     const held = this.#held.get(node) ?? new Map<KeyPath, Version>();
     this.#held.set(node, held);
     for (const { path, version, local } of changes) {
-      if (local) this.#made.set(path, (this.#made.get(path) ?? new Set()).add(version.uuid));
+      if (local) this.#noteMade(path, version);
       const before = held.get(path);
       if (before !== undefined && compareVersions(version, before) < 0) {
         throw new Violation(
@@ -63,6 +63,29 @@ export class History {
         );
       }
       held.set(path, version);
+    }
+  }
+
+  /**
+   * A node serves again, with what its disk kept: all that its store ever told of, and perhaps a write that its process
+   * did not live to tell of.
+   *
+   * @throws Violation when the disk holds less than its store had told
+   */
+  reopen(node: string, nodeId: string, versions: ReadonlyMap<KeyPath, Version>): void {
+    const held = this.#held.get(node) ?? new Map<KeyPath, Version>();
+    this.#held.set(node, held);
+    for (const [path, before] of held) {
+      const version = versions.get(path);
+      if (version === undefined ? isMortal(before) : compareVersions(version, before) >= 0) continue;
+      throw new Violation(
+        'What a node merged is never lost',
+        `${node} came back with ${version === undefined ? 'nothing' : told(version)} instead of ${told(before)} at ${path}`,
+      );
+    }
+    for (const [path, version] of versions) {
+      held.set(path, version);
+      if (version.origin === nodeId) this.#noteMade(path, version);
     }
   }
 
@@ -77,7 +100,7 @@ export class History {
   }
 
   /**
-   * Compares what a node holds in the end with all that was acknowledged.
+   * Compares what a node holds in the end with all that was acknowledged. `nowMs`: the latest by any node's clock.
    *
    * @throws Violation
    */
@@ -107,6 +130,10 @@ export class History {
         throw new Violation('Nothing is invented', `${node} holds ${told(version)} at ${path}`);
       }
     }
+  }
+
+  #noteMade(path: KeyPath, { uuid }: Version): void {
+    this.#made.set(path, (this.#made.get(path) ?? new Set()).add(uuid));
   }
 }
 

@@ -24,15 +24,23 @@ export interface Audit {
   readonly stray: string[];
 }
 
+/** Every version that a folder holds. */
+export async function readVersions(level: Level): Promise<Map<KeyPath, StoredVersion>> {
+  const versions = new Map<KeyPath, StoredVersion>();
+  const range = { gte: Buffer.from('v'), lt: Buffer.from('w') };
+  for await (const [key, value] of level.iterator<Uint8Array, Uint8Array>({ ...asBytes, ...range })) {
+    versions.set(Buffer.from(key.subarray(1)).toString() as KeyPath, decodeRecord(value));
+  }
+  return versions;
+}
+
 /** Compares every index of a folder with its version records. */
 export async function audit(level: Level): Promise<Audit> {
-  const versions = new Map<KeyPath, StoredVersion>();
+  const versions = await readVersions(level);
   const actual = new Map<string, string>();
   for await (const [key, value] of level.iterator<Uint8Array, Uint8Array>(asBytes)) {
     const prefix = String.fromCharCode(key[0] ?? 0);
-    if (prefix === 'v') {
-      versions.set(Buffer.from(key.subarray(1)).toString() as KeyPath, decodeRecord(value));
-    } else if ('thgr'.includes(prefix)) {
+    if ('thgr'.includes(prefix)) {
       actual.set(Buffer.from(key).toString('hex'), Buffer.from(value).toString('hex'));
     }
   }

@@ -21,6 +21,7 @@ export class NodeClock implements Clock {
   /** The wall clock at `#sinceMs`, from when on the present drift holds. */
   #wallMs: number;
   #sinceMs: number;
+  #highestMs = -Infinity;
 
   constructor(timeline: VirtualClock, { offsetMs = 0, driftPpm = 0 }: NodeClockOptions = {}) {
     this.timeline = timeline;
@@ -37,9 +38,15 @@ export class NodeClock implements Clock {
     return Math.floor(this.#exactNow());
   }
 
+  /** The latest that it ever showed, ms since the epoch. */
+  highest(): number {
+    return Math.max(this.#highestMs, this.now());
+  }
+
   /** Moves the wall clock; timers don't notice. */
   jump(byMs: number): void {
     assert(Number.isFinite(byMs), 'a jump is a finite number');
+    this.#highestMs = this.highest();
     this.#wallMs += byMs;
   }
 
