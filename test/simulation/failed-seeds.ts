@@ -29,4 +29,10 @@ export const failedSeeds: readonly FailedSeed[] = [
     nodes: 4,
     because: 'As 150: the version that came back from the disk was taken for one that nobody had made.',
   },
+  {
+    seed: 5048,
+    nodes: 5,
+    because:
+      'A clock stepped back behind a version that had been collected, and what was written next lost against it.',
+  },
 ];
