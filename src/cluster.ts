@@ -5,6 +5,7 @@ import type { Fact } from './core/facts.ts';
 import type { Clock, CollectResult, HeldTombstones, Logger, Random } from './core/ports.ts';
 import type { KeyVersion } from './core/version.ts';
 import { isBootstrapped } from './peers/bootstrap.ts';
+import { ClaimRounds } from './peers/claim-rounds.ts';
 import { Claims } from './peers/claims.ts';
 import { MemberTable } from './peers/member-table.ts';
 import { Merger } from './peers/merger.ts';
@@ -80,9 +81,10 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   });
 
   let held = 0;
+  const rounds = new ClaimRounds(store, members);
   const collect = async (): Promise<CollectResult> => {
     members.forgetLongGone();
-    const result = await store.collect(members.leastClaim(store.sequence).sequence);
+    const result = await store.collect(await rounds.removable(held > 0));
     held = result.held;
     return result;
   };

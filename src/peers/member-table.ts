@@ -303,6 +303,11 @@ export class MemberTable implements Membership, Members {
     this.#save();
   }
 
+  /** True when no other member is known, dead ones included. */
+  get isAlone(): boolean {
+    return this.#others.size === 0;
+  }
+
   /** The least that any known member claims, and who claims it; `sequence` where there is nobody else. */
   leastClaim(sequence: number): { readonly sequence: number; readonly member: string | undefined } {
     let least: { sequence: number; member: string | undefined } = { sequence, member: undefined };

@@ -10,15 +10,26 @@ export class Violation extends Error {
   }
 }
 
+export interface HistoryOptions {
+  readonly retentionMs: number;
+  /** The latest that any node's clock ever showed, ms since the epoch. */
+  readonly latestMs: () => number;
+}
+
 /** All that was acknowledged in a run, and all that each store ever held: what the promises are checked against. */
 export class History {
-  /** By path: the greatest version that any client got an acknowledgement for. */
-  readonly #acknowledged = new Map<KeyPath, Version>();
+  readonly #options: HistoryOptions;
+  /** By path: the greatest version that any store ever held, acknowledged ones included. */
+  readonly #greatest = new Map<KeyPath, Version>();
   /** By path: every uuid that a node made, acknowledged or not. */
   readonly #made = new Map<KeyPath, Set<string>>();
-  /** By node and path: the greatest version that its store ever committed. */
+  /** By node and path: the version that its store committed last. */
   readonly #held = new Map<string, Map<KeyPath, Version>>();
   #acknowledgements = 0;
+
+  constructor(options: HistoryOptions) {
+    this.#options = options;
+  }
 
   get acknowledgements(): number {
     return this.#acknowledgements;
@@ -41,14 +52,14 @@ export class History {
         `${node} wrote ${told(version)} over ${told(before)}`,
       );
     }
-    const known = this.#acknowledged.get(path);
-    if (known === undefined || compareVersions(version, known) > 0) this.#acknowledged.set(path, version);
+    this.#noteGreatest(path, version);
   }
 
   /**
    * A store has committed.
    *
-   * @throws Violation when it went back from a version that it once held
+   * @throws Violation when it went back from a version that it once held. What it had collected it may be told again by
+   * a member that was told by another one before that one heard of the deletion; it must not last, which the end shows.
    */
   commit(node: string, { changes }: Commit): void {
     const held = this.#held.get(node) ?? new Map<KeyPath, Version>();
@@ -56,13 +67,14 @@ export class History {
     for (const { path, version, local } of changes) {
       if (local) this.#noteMade(path, version);
       const before = held.get(path);
-      if (before !== undefined && compareVersions(version, before) < 0) {
+      if (before !== undefined && compareVersions(version, before) < 0 && (local || !this.#isPast(before))) {
         throw new Violation(
           before.deleted ? 'Deletes stay deleted' : 'What a node merged is never lost',
           `${node} went from ${told(before)} to ${told(version)} at ${path}`,
         );
       }
       held.set(path, version);
+      this.#noteGreatest(path, version);
     }
   }
 
@@ -85,11 +97,12 @@ export class History {
     }
     for (const [path, version] of versions) {
       held.set(path, version);
+      this.#noteGreatest(path, version);
       if (version.origin === nodeId) this.#noteMade(path, version);
     }
   }
 
-  /** The greatest version that a store ever committed. */
+  /** The version that a store committed last. */
   held(node: string, path: KeyPath): Version | undefined {
     return this.#held.get(node)?.get(path);
   }
@@ -99,37 +112,44 @@ export class History {
     this.#held.delete(node);
   }
 
+  /** Whether what a node holds of a key is what all must hold in the end: the greatest version, or nothing that lives. */
+  isFinal(path: KeyPath, version: Version | undefined): boolean {
+    const greatest = this.#greatest.get(path);
+    if (greatest === undefined || this.#isPast(greatest))
+      return version === undefined || this.#isPast(version);
+    return version?.uuid === greatest.uuid && version.votes === greatest.votes;
+  }
+
   /**
-   * Compares what a node holds in the end with all that was acknowledged. `nowMs`: the latest by any node's clock.
+   * Compares what a node holds in the end with all that was ever acknowledged or held.
    *
    * @throws Violation
    */
-  checkFinal(
-    node: string,
-    versions: ReadonlyMap<KeyPath, Version>,
-    retentionMs: number,
-    nowMs: number,
-  ): void {
-    for (const [path, acknowledged] of this.#acknowledged) {
+  checkFinal(node: string, versions: ReadonlyMap<KeyPath, Version>): void {
+    for (const [path, greatest] of this.#greatest) {
       const version = versions.get(path);
-      if (version === undefined) {
-        const isCollected = isMortal(acknowledged) && diedAtMs(acknowledged) < nowMs - retentionMs;
-        const wasBeaten = this.#held.get(node)?.get(path);
-        if (isCollected || (wasBeaten !== undefined && isMortal(wasBeaten))) continue;
-        throw new Violation('Acknowledged means kept', `${node} lacks ${told(acknowledged)} at ${path}`);
-      }
-      if (compareVersions(version, acknowledged) < 0) {
-        throw new Violation(
-          acknowledged.deleted ? 'Deletes stay deleted' : 'Acknowledged means kept',
-          `${node} holds ${told(version)} instead of ${told(acknowledged)} at ${path}`,
-        );
-      }
+      if (this.isFinal(path, version)) continue;
+      throw new Violation(
+        isMortal(greatest) ? 'Deletes stay deleted' : 'Acknowledged means kept, and all replicas are equal',
+        `${node} holds ${version === undefined ? 'nothing' : told(version)} instead of ${told(greatest)} at ${path}`,
+      );
     }
     for (const [path, version] of versions) {
       if (this.#made.get(path)?.has(version.uuid) !== true) {
         throw new Violation('Nothing is invented', `${node} holds ${told(version)} at ${path}`);
       }
     }
+  }
+
+  /** Dead for longer than the retention, by the clock that is farthest ahead: any node may have collected it. */
+  #isPast(version: Version): boolean {
+    const { retentionMs, latestMs } = this.#options;
+    return isMortal(version) && diedAtMs(version) < latestMs() - retentionMs;
+  }
+
+  #noteGreatest(path: KeyPath, version: Version): void {
+    const known = this.#greatest.get(path);
+    if (known === undefined || compareVersions(version, known) > 0) this.#greatest.set(path, version);
   }
 
   #noteMade(path: KeyPath, { uuid }: Version): void {

@@ -2,7 +2,7 @@ import type { Config } from '../../src/config.ts';
 import type { KeyPath } from '../../src/core/key-path.ts';
 import type { ActorTransition, WriteRequest } from '../../src/core/ports.ts';
 import { KvsError } from '../../src/core/errors.ts';
-import { isMortal, type Version } from '../../src/core/version.ts';
+import type { Version } from '../../src/core/version.ts';
 import { audit, readVersions } from '../store/audit.ts';
 import type { Coverage } from './coverage.ts';
 import { History, Violation } from './history.ts';
@@ -36,7 +36,7 @@ export function addressOf(index: number): string {
 /** Real nodes in a simulated world, with clients, and a record of all that was promised. */
 export class SimulatedCluster {
   readonly world: World;
-  readonly history = new History();
+  readonly history: History;
   readonly retentionMs: number;
   readonly #options: SimulatedClusterOptions;
   readonly #running = new Map<string, RunningKvs>();
@@ -50,6 +50,10 @@ export class SimulatedCluster {
     for (let index = 0; index < options.nodes; index++) this.addNode(index);
     const { tombstone_retention_hours: hours = 720 } = options.config ?? {};
     this.retentionMs = hours * 3_600_000;
+    this.history = new History({
+      retentionMs: this.retentionMs,
+      latestMs: () => Math.max(...this.world.nodes.map(({ clock }) => clock.highest())),
+    });
   }
 
   /** Adds a machine, which is down. */
@@ -150,13 +154,9 @@ export class SimulatedCluster {
     const root = first.store.rootDigest().join();
     if (nodes.every(({ store }) => store.rootDigest().join() === root)) return true;
     if (this.retentionMs > 3_600_000) return false;
-    return this.history.paths.every((path) => {
-      const held = nodes.flatMap(({ name }) => this.history.held(name, path) ?? []);
-      const [one] = held;
-      if (one === undefined) return true;
-      const isSame = held.every(({ uuid, votes }) => uuid === one.uuid && votes === one.votes);
-      return isSame && (held.length === nodes.length || isMortal(one));
-    });
+    return this.history.paths.every((path) =>
+      nodes.every(({ name }) => this.history.isFinal(path, this.history.held(name, path))),
+    );
   }
 
   /**
@@ -165,9 +165,6 @@ export class SimulatedCluster {
    * @throws Violation
    */
   async check(): Promise<void> {
-    const found = new Map<string, ReadonlyMap<KeyPath, Version>>();
-    // What has expired by one clock need not reach a node whose clock is behind.
-    const latestMs = Math.max(...this.world.nodes.map(({ clock }) => clock.highest()));
     for (const { name, level, store, node, cluster } of this.#running.values()) {
       const { versions, tree, missing, stray } = await audit(level);
       if (missing.length > 0 || stray.length > 0) {
@@ -186,31 +183,7 @@ export class SimulatedCluster {
       if (cluster.members.list().length !== this.world.nodes.length) {
         throw new Violation('Membership settles', `${name} knows ${cluster.members.list().length} members`);
       }
-      this.history.checkFinal(name, versions, this.retentionMs, latestMs);
-      found.set(name, versions);
-    }
-    this.#checkReplicas(found);
-  }
-
-  #checkReplicas(found: ReadonlyMap<string, ReadonlyMap<KeyPath, Version>>): void {
-    const hasShortRetention = this.retentionMs <= 3_600_000;
-    for (const path of this.history.paths) {
-      const held = [...found].map(([name, versions]) => ({ name, version: versions.get(path) }));
-      const present = held.filter(({ version }) => version !== undefined);
-      const [one] = present;
-      if (one?.version === undefined) continue;
-      const { uuid, votes } = one.version;
-      const other = held.find(({ version }) =>
-        version === undefined
-          ? !(hasShortRetention && one.version !== undefined && isMortal(one.version))
-          : version.uuid !== uuid || version.votes !== votes,
-      );
-      if (other !== undefined) {
-        throw new Violation(
-          'Convergence',
-          `${one.name} and ${other.name} differ at ${path}: ${uuid} and ${other.version?.uuid ?? 'nothing'}`,
-        );
-      }
+      this.history.checkFinal(name, versions);
     }
   }
 

@@ -188,11 +188,14 @@ function restartInOrder(cluster: SimulatedCluster, draw: DrawnSetup): void {
     if (world.clock.elapsedMs >= draw.faultsMs - 5_000) return;
     const node = random.pick(world.nodes);
     if (node.state === 'running') node.stop();
+    world.after(random.exponential(10_000), next);
+  };
+  world.onLifecycle((node, event) => {
+    if (event !== 'stopped') return;
     world.after(random.between(100, 8_000), () => {
       if (node.state === 'down') node.start();
     });
-    world.after(random.exponential(10_000), next);
-  };
+  });
   if (draw.restarts) world.after(random.exponential(10_000), next);
 }
 
