@@ -35,4 +35,16 @@ export const failedSeeds: readonly FailedSeed[] = [
     because:
       'A clock stepped back behind a version that had been collected, and what was written next lost against it.',
   },
+  {
+    seed: 428,
+    nodes: 5,
+    because:
+      'A value had expired by the clocks of some nodes, which declined it, and not by those of others: all were waited for.',
+  },
+  {
+    seed: 1764034500000667,
+    nodes: 5,
+    because:
+      'A member claimed a tombstone that it lacked the key for, was then told the old value, and brought it back for a while.',
+  },
 ];

@@ -74,15 +74,19 @@ async function mode(cluster: SimulatedCluster, index: number, expected: string):
 describe('a member that is started anew', () => {
   it('raises its incarnation each time, and is alive to all at once', async () => {
     const cluster = await startCluster({ nodes: 3 });
-    const incarnations = [recordAt(cluster, 0, 'n3').incarnation];
-    for (const powerLoss of [true, false, true]) {
-      machine(cluster, 2).crash({ powerLoss });
-      await waitForState(cluster, [0, 1], 'n3', powerLoss ? 'dead' : 'suspect');
+    for (const isNoticed of [true, false, true, false]) {
+      const { incarnation } = recordAt(cluster, 0, 'n3');
+      machine(cluster, 2).crash();
+      if (isNoticed) await waitForState(cluster, [0, 1], 'n3', 'dead');
       await start(cluster, 2);
       await settle(cluster);
-      incarnations.push(recordAt(cluster, 0, 'n3').incarnation);
+      await waitFor(
+        cluster,
+        'its new life is known',
+        () => recordAt(cluster, 0, 'n3').incarnation > incarnation,
+        5_000,
+      );
     }
-    expect(incarnations).toEqual([...new Set(incarnations)].toSorted((a, b) => a - b));
     await cluster.check();
   });
 
@@ -188,12 +192,12 @@ describe('a node that stands still for a while', () => {
 });
 
 describe('a link that carries one way only', () => {
-  it('makes nobody give anybody up, for others ask in its place', async () => {
+  it('makes nobody doubt anybody, for others ask in its place', async () => {
     const cluster = await startCluster({ nodes: 4 });
     const changes = noteChanges(cluster);
     cluster.world.network.cut(addressOf(0), addressOf(1));
     await pass(cluster, 30 * secondMs);
-    expect(failures(changes)).toEqual([]);
+    expect(changes).toEqual([]);
     heal(cluster);
     await settle(cluster);
     await cluster.check();

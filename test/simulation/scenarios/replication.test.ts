@@ -9,6 +9,7 @@ import {
   decisions,
   heal,
   machine,
+  makeCluster,
   pass,
   put,
   putAtOnce,
@@ -23,14 +24,20 @@ import {
   stored,
   waitFor,
   waitForEqual,
+  waitForState,
 } from './steps.ts';
 
 const hourMs = 3_600_000;
+/** By then those that have just met have compared their data, ms. */
+const newcomersComparedMs = 5_000;
 
 describe('synchronization', () => {
   it('finds versions that arrive late with old timestamps, many more than the newest that it compares', async () => {
     const cluster = await startCluster({ nodes: 3 });
     split(cluster, [0], [1, 2]);
+    // Nothing waits to be pushed to the dead.
+    for (const id of ['n2', 'n3']) await waitForState(cluster, [0], id, 'dead');
+    await waitForState(cluster, [1, 2], 'n1', 'dead');
     machine(cluster, 0).clock.jump(-hourMs);
     const old = Array.from({ length: 5 * limits.newestEntries }, (_, index) => `old/${index}`);
     const recent = Array.from({ length: 2 * limits.newestEntries }, (_, index) => `new/${index}`);
@@ -56,6 +63,7 @@ describe('synchronization', () => {
             : send(address, message, options),
       },
     });
+    await pass(cluster, newcomersComparedMs);
     arePushesLost = true;
     await put(cluster, 0, 'key', 'value');
     await pass(cluster, 1_000);
@@ -98,6 +106,7 @@ describe('synchronization', () => {
 
   it('serves a member whose outbox has overflown, without waiting for the regular one', async () => {
     const cluster = await startCluster({ nodes: 3, config: { catchup_interval: 2 } });
+    await pass(cluster, newcomersComparedMs);
     cutBetween(cluster, 0, 1);
     const value = 'x'.repeat(1_048_576);
     const count = Math.ceil(limits.outboxBytesMax / value.length) + 1;
@@ -172,14 +181,18 @@ describe('a conflict', () => {
   });
 
   it('of two nodes alone is a tie, which the older one of them wins', async () => {
-    const cluster = await startCluster({
+    // Their names would have it the other way round.
+    const cluster = makeCluster({
       nodes: 2,
       configOf: (index) => ({
-        node_id: index === 0 ? 'young' : 'old',
+        node_id: index === 0 ? 'a, the younger' : 'b, the older',
         seed_nodes: index === 0 ? ['n2:80'] : [],
       }),
     });
-    expect(running(cluster, 1).store.createdAt).toBeLessThanOrEqual(running(cluster, 0).store.createdAt);
+    await start(cluster, 1);
+    await pass(cluster, 1_000);
+    await start(cluster, 0);
+    await settle(cluster);
     await putAtOnce(cluster, [0, 1], 'key');
     await settle(cluster);
     expect(await readAll(cluster, 'key')).toEqual(['by n2', 'by n2']);
