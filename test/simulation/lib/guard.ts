@@ -1,6 +1,12 @@
 import type { VirtualClock } from './clock.ts';
 import type { RandomStream } from './random.ts';
 
+/**
+ * What XState's development build says when an action of one actor sends an event to another one, which acts on it at
+ * once: its mark of a running action is the whole process's.
+ */
+const falseAlarm = /^Custom actions should not call /;
+
 interface StrayTimer {
   readonly task: () => void;
   readonly where: Error;
@@ -12,10 +18,14 @@ interface StrayTimer {
  * What reads the time or chance gets the simulation's (XState itself reads both, for its books). What would run code
  * outside of the simulation's order is refused: real intervals, immediates, ticks, connections. A real `setTimeout`
  * is how XState reports an error that nobody handles; it is kept, and `check` throws what it would have thrown.
+ *
+ * What is written to the console waits until the guard is lowered: a test runner that sends it on at once puts the
+ * process's own functions in the place of the simulation's, and the simulation's back when it is over.
  */
 export class RealityGuard {
   readonly #patches: readonly Patch[];
   readonly #strayTimers: StrayTimer[] = [];
+  readonly #heldOutput: (() => void)[] = [];
 
   /** `random`: what `Math.random` draws from. */
   constructor(clock: VirtualClock, random: RandomStream) {
@@ -39,6 +49,9 @@ export class RealityGuard {
       ...(['setInterval', 'setImmediate', 'fetch'] as const).map(
         (name) => new Patch(globalThis, name, () => refuse(name)),
       ),
+      ...(['debug', 'info', 'log', 'warn', 'error'] as const).map(
+        (name) => new Patch(globalThis.console, name, (...args: unknown[]) => this.#hold(name, args)),
+      ),
       new Patch(process, 'nextTick', () => refuse('process.nextTick')),
       new Patch(AbortSignal, 'timeout', () => refuse('AbortSignal.timeout')),
       new Patch(crypto, 'randomUUID', () => refuse('crypto.randomUUID')),
@@ -52,6 +65,7 @@ export class RealityGuard {
 
   lower(): void {
     for (const patch of this.#patches) patch.revert();
+    for (const write of this.#heldOutput.splice(0)) write();
   }
 
   /** Throws when simulated code has set a real timer: the error that was to be thrown there, or one that says so. */
@@ -61,6 +75,11 @@ export class RealityGuard {
     this.#strayTimers.length = 0;
     stray.task();
     throw stray.where;
+  }
+
+  #hold(name: 'debug' | 'info' | 'log' | 'warn' | 'error', args: readonly unknown[]): void {
+    if (falseAlarm.test(String(args[0]))) return;
+    this.#heldOutput.push(() => globalThis.console[name](...args));
   }
 }
 

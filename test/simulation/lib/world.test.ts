@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createActor, createMachine } from 'xstate';
 import { epochMs } from './clock.ts';
 import { runSampleCluster } from './sample-cluster.ts';
@@ -154,6 +154,28 @@ describe('reality', () => {
     expect(await read()).toEqual(seen);
     const after = [Date, performance.now, Math.random, setTimeout, process.nextTick, crypto.randomUUID];
     expect(after).toEqual(before);
+  });
+
+  it('hears what is written to the console when it is back, but for a false alarm of XState', async () => {
+    const output = globalThis.console;
+    const { nextTick } = process;
+    const written: unknown[] = [];
+    const spy = vi.spyOn(output, 'warn').mockImplementation((line: unknown) => {
+      written.push([line, process.nextTick === nextTick]);
+    });
+    const world = new World({ seed: 1 });
+    world.after(1, () => {
+      output.warn('first');
+      output.warn('Custom actions should not call `sendTo()` directly');
+      output.warn('second');
+      expect(written).toEqual([]);
+    });
+    await world.run({});
+    spy.mockRestore();
+    expect(written).toEqual([
+      ['first', true],
+      ['second', true],
+    ]);
   });
 
   it('is read by no module of the simulator but the guard and the scheduler', async () => {
