@@ -26,7 +26,7 @@ import type { MemberTable } from './peers/member-table.ts';
 import type { Merger } from './peers/merger.ts';
 import type { Outboxes } from './peers/outboxes.ts';
 import { PeerProbing } from './peers/probing.ts';
-import { pushPage } from './peers/pushing.ts';
+import { pushPages } from './peers/pushing.ts';
 import { holdVote } from './peers/voting.ts';
 import type { WireTransport } from './peers/wire-transport.ts';
 
@@ -122,7 +122,7 @@ function failureDetector({ members, transport, random, chance }: ActorParts): Ch
 }
 
 function replicator({ members, outboxes, transport, merger, chance }: ActorParts): ChildSpec {
-  const push = makePush((id) => pushPage({ members, outboxes, transport, merger }, id));
+  const push = makePush((id, options) => pushPages({ members, outboxes, transport, merger }, id, options));
   const pusher = pusherMachine.provide({ actors: { push } });
   return {
     id: 'replicator',

@@ -159,7 +159,12 @@ export interface VersionStore {
    */
   collect(claimedSequence: number): Promise<CollectResult>;
 
-  /** Calls `listener` after each commit; returns how to stop it. */
+  /**
+   * Calls `listener` when a commit is written and not durable yet; returns how to stop it. After a power loss, or a
+   * sync that failed, this node may know nothing of it any more: it is for telling others, who may as well know.
+   */
+  onWrite(listener: (commit: Commit) => void): () => void;
+  /** Calls `listener` after each commit, once it is durable; returns how to stop it. */
   onCommit(listener: (commit: Commit) => void): () => void;
 
   stats(): StoreStats;
@@ -254,7 +259,7 @@ export interface Probing {
   revisit(): Promise<void>;
 }
 
-/** What is left in an outbox after a push. */
+/** What is left in an outbox after a push; `more`: perhaps something. */
 export type PushResult = 'empty' | 'more' | 'overflown';
 
 /** Long work with a peer, a request at a time, so that whoever does it can pause, and give up, in between. */

@@ -126,7 +126,8 @@ function checkInteger(field: string, value: number, max: number): void {
 }
 
 function checkText(field: string, value: string, bytesMax: number): void {
-  if (encoder.encode(value).length > bytesMax) throw outOfBounds(field);
+  // No character takes more than three bytes for each of its units.
+  if (value.length * 3 > bytesMax && encoder.encode(value).length > bytesMax) throw outOfBounds(field);
 }
 
 function outOfBounds(field: string): KvsError {

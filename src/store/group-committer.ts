@@ -59,6 +59,8 @@ export interface CommitterOptions {
   readonly lastSequence: number;
   readonly lastLogTotal: number;
   readonly defer: (task: () => void) => void;
+  /** Told of each commit once it is written, before it is durable. */
+  readonly onWritten: (group: CommitGroup) => void;
   /** Told of each commit once it is durable, before its writers are. */
   readonly onCommitted: (group: CommitGroup) => void;
   readonly onFailure: (error: KvsError) => void;
@@ -288,7 +290,8 @@ export class GroupCommitter {
     if (this.#broken !== undefined) return this.#broken;
     if (!group.hasOperations) return undefined;
     try {
-      await writeBatch(this.#options.level, group.operations(), this.#options.durable);
+      const { level, durable, onWritten } = this.#options;
+      await writeBatch(level, group.operations(), { sync: durable, onWritten: () => onWritten(group) });
       return undefined;
     } catch (cause) {
       return storageError(cause);

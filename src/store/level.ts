@@ -14,15 +14,33 @@ export function writeOptions(sync: boolean): typeof asBytes & { readonly sync: b
   return { ...asBytes, sync };
 }
 
-/** What a level may offer beside abstract-level's own methods; its manifest says whether it does. */
-interface BytesWriter {
-  batchBytes(operations: readonly LevelOperation[], options: { readonly sync: boolean }): Promise<void>;
+export interface BatchOptions {
+  /** True: the batch settles only when it is on stable storage, where the level has such. */
+  readonly sync: boolean;
+  /** Called once, when the batch is written and, where the level tells, before it is synced. */
+  readonly onWritten: () => void;
 }
 
-/** Writes one atomic batch; with `sync` it settles only when it is on stable storage, where the level has such. */
-export async function writeBatch(level: Level, operations: LevelOperation[], sync: boolean): Promise<void> {
-  if (isBytesWriter(level)) await level.batchBytes(operations, { sync });
-  else await level.batch<Uint8Array, Uint8Array>(operations, writeOptions(sync));
+/** What a level may offer beside abstract-level's own methods; its manifest says whether it does. */
+interface BytesWriter {
+  batchBytes(operations: readonly LevelOperation[], options: BatchOptions): Promise<void>;
+}
+
+/** Writes one atomic batch. */
+export async function writeBatch(
+  level: Level,
+  operations: LevelOperation[],
+  { sync, onWritten }: BatchOptions,
+): Promise<void> {
+  let isTold = false;
+  const tell = (): void => {
+    if (!isTold) onWritten();
+    isTold = true;
+  };
+  const options = { sync, onWritten: tell };
+  if (isBytesWriter(level)) await level.batchBytes(operations, options);
+  else await level.batch<Uint8Array, Uint8Array>(operations, { ...asBytes, ...options });
+  tell();
 }
 
 function isBytesWriter(level: Level): level is Level & BytesWriter {

@@ -54,6 +54,8 @@ export interface RocksdbWriteOptions {
    * when the operating system has it, so that it survives the end of the process but not of the machine.
    */
   readonly sync?: boolean | undefined;
+  /** Called when the operating system has the write, before it is synced. Must not throw. */
+  readonly onWritten?: (() => void) | undefined;
 }
 
 type Bytes = Uint8Array;
@@ -294,12 +296,13 @@ export class RocksdbLevel<K = string, V = string> extends AbstractLevel<string |
    * Keeps the database open until `work` is done, and with `sync` ends with a sync. After a failed one a change with
    * `sync` is refused before anything is written; without, it never promised what the log can no longer keep.
    */
-  async #change({ sync }: RocksdbWriteOptions, work: () => Promise<void>): Promise<void> {
+  async #change({ sync, onWritten }: RocksdbWriteOptions, work: () => Promise<void>): Promise<void> {
     const { wal } = this.#opened;
     if (sync === true && wal.failure !== undefined) throw wal.failure;
     this.#writing++;
     try {
-      await work();
+      await wal.track(work);
+      onWritten?.();
       if (sync === true) await wal.sync();
     } finally {
       if (--this.#writing === 0) this.#onWritten?.();

@@ -107,7 +107,8 @@ class LevelVersionStore implements OpenVersionStore {
   readonly #committer: GroupCommitter;
   readonly #digests: DigestIndex;
   readonly #log: ChangeLog;
-  readonly #listeners = new Set<(commit: Commit) => void>();
+  readonly #writeListeners = new Set<(commit: Commit) => void>();
+  readonly #commitListeners = new Set<(commit: Commit) => void>();
   #commits = 0;
   #commitWrites = 0;
   #driftWarnedAt = -Infinity;
@@ -148,6 +149,7 @@ class LevelVersionStore implements OpenVersionStore {
       lastSequence: end.sequence,
       lastLogTotal: end.total,
       defer,
+      onWritten: (group) => this.#tell(this.#writeListeners, group),
       onCommitted: (group) => this.#onCommitted(group),
       onFailure: (error) => this.#onFailure(error),
     });
@@ -237,9 +239,14 @@ class LevelVersionStore implements OpenVersionStore {
     return { retired: retired.done, removed: removed.done, held: removed.kept };
   }
 
+  onWrite(listener: (commit: Commit) => void): () => void {
+    this.#writeListeners.add(listener);
+    return () => this.#writeListeners.delete(listener);
+  }
+
   onCommit(listener: (commit: Commit) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.#commitListeners.add(listener);
+    return () => this.#commitListeners.delete(listener);
   }
 
   stats(): StoreStats {
@@ -294,9 +301,13 @@ class LevelVersionStore implements OpenVersionStore {
     this.#trimming = this.#trimming
       .then(() => this.#log.trim(this.#committer.logTotal))
       .catch((cause: unknown) => this.#onFailure(storageError(cause)));
-    if (this.#listeners.size === 0) return;
+    this.#tell(this.#commitListeners, group);
+  }
+
+  #tell(listeners: ReadonlySet<(commit: Commit) => void>, group: CommitGroup): void {
+    if (listeners.size === 0 || group.changes.size === 0) return;
     const commit: Commit = { sequence: group.sequence, changes: [...group.changes.values()] };
-    for (const listener of this.#listeners) {
+    for (const listener of listeners) {
       try {
         listener(commit);
       } catch (error) {

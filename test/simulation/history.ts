@@ -55,6 +55,11 @@ export class History {
     this.#noteGreatest(path, version);
   }
 
+  /** A store has written, and may tell others of it, though it may lose it yet. */
+  write({ changes }: Commit): void {
+    for (const { path, version, local } of changes) if (local) this.#noteMade(path, version);
+  }
+
   /**
    * A store has committed.
    *
@@ -65,7 +70,6 @@ export class History {
     const held = this.#held.get(node) ?? new Map<KeyPath, Version>();
     this.#held.set(node, held);
     for (const { path, version, local } of changes) {
-      if (local) this.#noteMade(path, version);
       const before = held.get(path);
       if (before !== undefined && compareVersions(version, before) < 0 && (local || !this.#isPast(before))) {
         throw new Violation(

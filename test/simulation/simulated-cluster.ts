@@ -191,6 +191,7 @@ export class SimulatedCluster {
     const { name, store } = running;
     this.#running.set(name, running);
     void this.#readBack(running);
+    store.onWrite((commit) => this.history.write(commit));
     store.onCommit((commit) => {
       try {
         this.history.commit(name, commit);

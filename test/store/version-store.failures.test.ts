@@ -12,20 +12,23 @@ class FaultyLevel extends MemoryLevel<Uint8Array, Uint8Array> {
   readFailures: unknown[] = [];
   readGates: Promise<void>[] = [];
   gate: Promise<void> | undefined;
+  syncGate: Promise<void> | undefined;
   batches = 0;
 
   constructor() {
     super({ storeEncoding: 'view' });
   }
 
-  // oxlint-disable-next-line typescript/no-explicit-any
-  async _batch(...args: any[]): Promise<void> {
+  async _batch(operations: unknown, options: { readonly onWritten?: () => void }): Promise<void> {
     this.batches++;
     await this.gate;
     const failure = this.batchFailures.shift();
     if (failure !== undefined) throw failure;
     // @ts-expect-error: the private method of the base class has no type
-    return super._batch(...args);
+    await super._batch(operations, options);
+    if (this.syncGate === undefined) return;
+    options.onWritten?.();
+    await this.syncGate;
   }
 
   // oxlint-disable-next-line typescript/no-explicit-any
@@ -57,6 +60,35 @@ async function open(overrides: Parameters<typeof openTestStore>[1] = {}) {
   });
   return { ...opened, level, failures };
 }
+
+describe('a commit', () => {
+  it.each([true, false])(
+    'is told to listeners of writes before it is durable, and only then to others; the level tells: %s',
+    async (tells) => {
+      const { store, level } = await open();
+      const syncing = gate();
+      if (tells) level.syncGate = syncing.opened;
+      const told: string[] = [];
+      const written = gate();
+      const stop = store.onWrite(({ changes, sequence }) => {
+        told.push(...changes.map((change) => `${change.path} written after ${store.sequence}`));
+        expect(sequence).toBeGreaterThan(store.sequence);
+        written.open();
+      });
+      store.onCommit(({ sequence }) => told.push(`${sequence} committed`));
+      const writing = store.write([put('a', '1'), put('b', '1')]).then(() => told.push('acknowledged'));
+      await written.opened;
+      expect(told).toEqual(['a written after 0', 'b written after 0']);
+      syncing.open();
+      await writing;
+      expect(told.slice(2)).toEqual([`${store.sequence} committed`, 'acknowledged']);
+      stop();
+      await store.write([put('c', '1')]);
+      expect(told.at(-1)).toBe(`${store.sequence} committed`);
+      await store.close();
+    },
+  );
+});
 
 describe('a failed commit', () => {
   it('reaches its callers, leaves no trace in memory, and the disk is asked again when it was only full', async () => {

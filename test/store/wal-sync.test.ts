@@ -1,6 +1,6 @@
 import { readdirSync, readlinkSync } from 'node:fs';
 import type * as files from 'node:fs/promises';
-import { mkdtemp, rm, unlink, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, rm, unlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -41,8 +41,12 @@ beforeEach(async () => {
 
 afterEach(() => rm(folder, { recursive: true }));
 
+function logPath(number: number): string {
+  return join(folder, `${String(number).padStart(6, '0')}.log`);
+}
+
 function writeLog(number: number): Promise<void> {
-  return writeFile(join(folder, `${String(number).padStart(6, '0')}.log`), 'a record');
+  return writeFile(logPath(number), 'a record');
 }
 
 /** A promise that is settled from outside. */
@@ -87,6 +91,85 @@ describe('a sync of the write-ahead log', () => {
       'fsync folder',
     ]);
     await wal.close();
+  });
+
+  describe('asks the engine which log is current', () => {
+    const append = (number: number) => () => appendFile(logPath(number), 'a record');
+
+    async function known() {
+      await writeLog(4);
+      const engine = { current: 4, asked: 0 };
+      const wal = new WalSync(folder, async () => {
+        engine.asked++;
+        return engine.current;
+      });
+      await wal.sync();
+      await wal.track(append(4));
+      await wal.sync();
+      engine.asked = 0;
+      synced = [];
+      return { wal, engine };
+    }
+
+    it('not after a single write that the known log has grown by', async () => {
+      const { wal, engine } = await known();
+      await wal.track(append(4));
+      await wal.sync();
+      expect(engine.asked).toBe(0);
+      expect(synced).toEqual(['fdatasync 000004.log']);
+      await wal.close();
+    });
+
+    it('after a write that the known log has not grown by', async () => {
+      const { wal, engine } = await known();
+      engine.current = 9;
+      await wal.track(() => writeLog(9));
+      await wal.sync();
+      expect(synced).toContain('fdatasync 000009.log');
+      await wal.close();
+    });
+
+    it('after several writes, of which one may have gone elsewhere', async () => {
+      const { wal, engine } = await known();
+      await wal.track(append(4));
+      engine.current = 9;
+      await wal.track(() => writeLog(9));
+      await wal.sync();
+      expect(synced).toContain('fdatasync 000009.log');
+      await wal.close();
+    });
+
+    it('when a write was under way at the sync before, and may have gone elsewhere since', async () => {
+      const { wal, engine } = await known();
+      const running = gate();
+      const slow = wal.track(async () => {
+        await running.opened;
+        await writeLog(9);
+      });
+      await wal.sync();
+      await wal.track(append(4));
+      engine.current = 9;
+      running.open();
+      await slow;
+      synced = [];
+      await wal.sync();
+      expect(synced).toContain('fdatasync 000009.log');
+      await wal.close();
+    });
+
+    it('when a write has failed, and may have left a part of itself', async () => {
+      const { wal, engine } = await known();
+      const failing = wal.track(async () => {
+        await append(4)();
+        throw new Error('the engine failed');
+      });
+      await expect(failing).rejects.toThrow('the engine failed');
+      engine.current = 9;
+      await wal.track(() => writeLog(9));
+      await wal.sync();
+      expect(synced).toContain('fdatasync 000009.log');
+      await wal.close();
+    });
   });
 
   it('does without a log that the engine has flushed into tables and removed', async () => {

@@ -1,9 +1,9 @@
 import { fromPromise, type PromiseActorLogic } from 'xstate';
 import type { PushResult } from '../../core/ports.ts';
 
-/** Sends one page of what waits for a member. */
+/** Sends what waits for a member, as far as it gets in one go. */
 export function makePush(
-  push: (id: string) => Promise<PushResult>,
+  push: (id: string, options: { readonly signal: AbortSignal }) => Promise<PushResult>,
 ): PromiseActorLogic<PushResult, { readonly id: string }> {
-  return fromPromise(({ input }) => push(input.id));
+  return fromPromise(({ input, signal }) => push(input.id, { signal }));
 }

@@ -4,7 +4,7 @@ import type { PushResult } from '../../core/ports.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import type { PusherEvent, ReplicatorEvent } from './replicator.events.ts';
 
-/** For one push and the way of its answer to the disk, ms. The call has a deadline of its own, by its size. */
+/** For some pages and the way of what comes back to the disk, ms. Each call has a deadline of its own, by its size. */
 export const pushDeadlineMs = 1_200_000;
 /** A push that failed is repeated after this time, later ones after up to the longest, ms. */
 export const pushRetryMsMin = 100;
@@ -30,7 +30,7 @@ export interface PusherInput {
  * Empties the outbox of one member.
  *
  * - `empty`: there is nothing to tell.
- * - `sending`: one page is on its way; what is accepted meanwhile goes with the next one.
+ * - `sending`: pages are on their way, one at a time; what is accepted meanwhile goes with the next one.
  * - `pausing`: the last push failed; nothing is lost, and it is sent again after a while.
  * - `overflown`: more was to be told than the outbox holds: what waited is dropped, and the member is behind. Left at
  *   once.
@@ -38,12 +38,12 @@ export interface PusherInput {
 export const pusherMachine = setup({
   types: {
     input: {} as PusherInput,
-    context: {} as PusherInput & { readonly failures: number; readonly pages: number },
+    context: {} as PusherInput & { readonly failures: number; readonly pushes: number },
     events: {} as PusherEvent,
   },
   actors: { push: fromPromise<PushResult, { id: string }>(async () => 'empty') },
   actions: {
-    countPage: assign({ pages: ({ context }) => context.pages + 1, failures: 0 }),
+    countPush: assign({ pushes: ({ context }) => context.pushes + 1, failures: 0 }),
     countFailure: assign({ failures: ({ context }) => context.failures + 1 }),
     dropAll: ({ context }) => context.outboxes.clear(context.id),
     tellOfFallingBehind: sendParent(({ context }): MemberFellBehind => ({
@@ -69,8 +69,8 @@ export const pusherMachine = setup({
   },
 }).createMachine({
   id: 'pusher',
-  meta: { shows: ['id', 'pages', 'failures'] },
-  context: ({ input }) => ({ ...input, failures: 0, pages: 0 }),
+  meta: { shows: ['id', 'pushes', 'failures'] },
+  context: ({ input }) => ({ ...input, failures: 0, pushes: 0 }),
   initial: 'sending',
   states: {
     empty: {
@@ -91,9 +91,9 @@ export const pusherMachine = setup({
           {
             guard: { type: 'isEmpty', params: ({ event }) => ({ result: event.output }) },
             target: 'empty',
-            actions: 'countPage',
+            actions: 'countPush',
           },
-          { target: 'sending', reenter: true, actions: 'countPage' },
+          { target: 'sending', reenter: true, actions: 'countPush' },
         ],
         onError: { target: 'pausing', actions: 'countFailure' },
       },

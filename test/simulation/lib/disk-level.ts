@@ -19,6 +19,7 @@ export interface DiskAccess {
 
 interface WriteOptions {
   readonly sync?: boolean;
+  readonly onWritten?: () => void;
 }
 
 type Method = (this: object, ...args: never[]) => unknown;
@@ -129,10 +130,14 @@ export class DiskLevel extends MemoryLevel<Uint8Array, Uint8Array> {
     return this.#iterate(memory._values, options);
   }
 
-  async #write(operations: readonly DiskOperation[], { sync = false }: WriteOptions): Promise<void> {
+  async #write(
+    operations: readonly DiskOperation[],
+    { sync = false, onWritten }: WriteOptions,
+  ): Promise<void> {
     this.#disk.checkAlive();
     const write = this.#disk.write(operations);
     await memory._batch.call(this, operations, {});
+    onWritten?.();
     if (sync) await this.#disk.sync(write);
   }
 
