@@ -1,4 +1,4 @@
-import { Pool } from 'undici';
+import { BenchConnection, type Answer } from './connection.ts';
 
 /** A value of some 55 bytes, as the other figures have. */
 export function valueOf(n: number): string {
@@ -7,35 +7,56 @@ export function valueOf(n: number): string {
 
 /** Calls one node over connections that are kept. */
 export class BenchClient {
-  readonly #pool: Pool;
+  readonly #port: number;
+  readonly #connectionsMax: number;
+  readonly #open: BenchConnection[] = [];
+  readonly #idle: BenchConnection[] = [];
+  readonly #waiting: ((connection: BenchConnection) => void)[] = [];
 
-  constructor(port: number, connections: number) {
-    this.#pool = new Pool(`http://127.0.0.1:${port}`, { connections });
+  constructor(port: number, connectionsMax: number) {
+    this.#port = port;
+    this.#connectionsMax = connectionsMax;
   }
 
   /** Settles with the ETag of the version. */
   async put(path: string, body: string): Promise<string> {
-    const headers = { 'content-type': 'application/json' };
-    const reply = await this.#pool.request({ method: 'PUT', path: `/kv/${path}`, headers, body });
-    await reply.body.dump();
-    if (reply.statusCode >= 300) throw new Error(`PUT was answered with ${reply.statusCode}`);
-    return String(reply.headers['etag']);
+    const { status, header } = await this.#send('PUT', `/kv/${path}`, body);
+    if (status >= 300) throw new Error(`PUT was answered with ${status}`);
+    return String(header('etag'));
   }
 
   /** The ETag of the version of a key; undefined when there is none. */
   async etag(path: string): Promise<string | undefined> {
-    const reply = await this.#pool.request({ method: 'GET', path: `/kv/${path}` });
-    await reply.body.dump();
-    return reply.statusCode === 200 ? String(reply.headers['etag']) : undefined;
+    const { status, header } = await this.#send('GET', `/kv/${path}`);
+    return status === 200 ? header('etag') : undefined;
   }
 
   async json<T>(path: string): Promise<T> {
-    const reply = await this.#pool.request({ method: 'GET', path });
-    return (await reply.body.json()) as T;
+    const reply = await fetch(`http://127.0.0.1:${this.#port}${path}`);
+    return (await reply.json()) as T;
   }
 
-  async close(): Promise<void> {
-    await this.#pool.close();
+  close(): void {
+    for (const connection of this.#open) connection.close();
+  }
+
+  async #send(method: string, path: string, body?: string): Promise<Answer> {
+    const connection = await this.#take();
+    const answer = await connection.send(method, path, body);
+    const next = this.#waiting.shift();
+    if (next === undefined) this.#idle.push(connection);
+    else next(connection);
+    return answer;
+  }
+
+  #take(): BenchConnection | Promise<BenchConnection> {
+    const idle = this.#idle.pop();
+    if (idle !== undefined) return idle;
+    if (this.#open.length >= this.#connectionsMax)
+      return new Promise((resolve) => this.#waiting.push(resolve));
+    const connection = new BenchConnection(this.#port);
+    this.#open.push(connection);
+    return connection;
   }
 }
 

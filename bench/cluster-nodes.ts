@@ -15,10 +15,16 @@ interface StoreState {
   readonly digests_ready: boolean;
 }
 
+export interface ClusterPlan {
+  readonly settings?: Record<string, unknown>;
+  /** False: peers reach each other without their links, which would take their part of the CPU. Default true. */
+  readonly linked?: boolean;
+}
+
 /** Starts one node for each data folder; each has the ones before it as seeds. Settles when all know each other. */
 export async function startCluster(
   dataDirs: readonly string[],
-  settings: Record<string, unknown> = {},
+  { settings = {}, linked = true }: ClusterPlan = {},
 ): Promise<readonly ClusterNode[]> {
   const nodes: ClusterNode[] = [];
   for (const [index, dataDir] of dataDirs.entries()) {
@@ -26,8 +32,8 @@ export async function startCluster(
     const link = await Link.open();
     const server = await startNode(dataDir, {
       node_id: id,
-      advertise_address: link.address,
-      seed_nodes: nodes.map((node) => node.link.address),
+      ...(linked ? { advertise_address: link.address } : {}),
+      seed_nodes: nodes.map((node) => (linked ? node.link.address : `127.0.0.1:${node.server.port}`)),
       ...settings,
     });
     link.targetPort = server.port;
@@ -45,7 +51,7 @@ export async function startCluster(
 
 export async function stopCluster(nodes: readonly ClusterNode[]): Promise<void> {
   for (const { client, server, link } of nodes) {
-    await client.close();
+    client.close();
     await server.stop();
     await link.close();
   }

@@ -7,6 +7,8 @@ import { bytesBetween, startCluster, stopCluster, untilEqual, type ClusterNode }
 import { runScript } from './processes.ts';
 
 const writesPerSecond = 500;
+/** Long enough for the code of the nodes to be compiled. */
+const warmUpSeconds = 20;
 const lagSeconds = 20;
 /** One write in so many is watched for at another node. */
 const watchedEvery = 50;
@@ -29,8 +31,10 @@ try {
 
 /** From the acknowledgement of a write at one node until another one gives it back. */
 async function benchLag(): Promise<void> {
-  process.stdout.write(`Three nodes, ${writesPerSecond} writes/s on each, durability: sync\n`);
-  const nodes = await startCluster(dataDirs('lag', 3));
+  process.stdout.write(
+    `Three nodes, ${writesPerSecond} writes/s on each, durability: sync, after ${warmUpSeconds} s of the same\n`,
+  );
+  const nodes = await startCluster(dataDirs('lag', 3), { linked: false });
   const lags: number[] = [];
   const watches: Promise<void>[] = [];
   let late = 0;
@@ -38,7 +42,7 @@ async function benchLag(): Promise<void> {
     nodes.map(async (node, at) => {
       const startedAt = performance.now();
       const writes: Promise<void>[] = [];
-      for (let n = 0; n < writesPerSecond * lagSeconds; n++) {
+      for (let n = 0; n < writesPerSecond * (warmUpSeconds + lagSeconds); n++) {
         const dueAt = startedAt + (n / writesPerSecond) * 1_000;
         const leftMs = dueAt - performance.now();
         if (leftMs > 1) await new Promise((resolve) => setTimeout(resolve, leftMs));
@@ -59,7 +63,7 @@ async function benchLag(): Promise<void> {
   async function write(node: ClusterNode, at: number, n: number): Promise<void> {
     const path = `lag/${at}/${n}`;
     const etag = await node.client.put(path, valueOf(n));
-    if (n % watchedEvery !== 0) return;
+    if (n % watchedEvery !== 0 || n < writesPerSecond * warmUpSeconds) return;
     const acknowledgedAt = performance.now();
     const other = nodes[(at + 1 + ((n / watchedEvery) % 2)) % 3];
     if (other !== undefined) watches.push(watch(other, path, etag, acknowledgedAt));
@@ -77,7 +81,9 @@ async function benchBootstrap(): Promise<void> {
   const [first = '', second = ''] = dataDirs('bootstrap', 2);
   await load(first, bootstrapKeys);
   const startedAt = performance.now();
-  const nodes = await startCluster([first, second], { throttle_delay_ms: 0, fetch_delay_ms: 0 });
+  const nodes = await startCluster([first, second], {
+    settings: { throttle_delay_ms: 0, fetch_delay_ms: 0 },
+  });
   line(
     'until both are in mode normal, starts included',
     `${((performance.now() - startedAt) / 1_000).toFixed(1)} s`,
@@ -102,6 +108,10 @@ async function benchPartition(): Promise<void> {
   if (one === undefined || two === undefined) throw new Error('Three nodes were to start');
   // Its own link cuts what comes to it; what it sends is cut at the others.
   for (const { link } of nodes) link.cut('silent');
+  // Only once each takes the others for dead is nothing kept for them any more: they must compare what they hold.
+  for (const { client } of nodes) {
+    await until(async () => (await client.json<{ member_count: number }>('/health')).member_count === 1, 50);
+  }
   await Promise.all([writeMany(one, 0), writeMany(two, differing / 2)]);
   const bytesBefore = bytesBetween(nodes);
   const healedAt = performance.now();
@@ -135,7 +145,7 @@ async function benchEqualSync(): Promise<void> {
   const [first = '', second = ''] = dataDirs('equal', 2);
   await load(first, bootstrapKeys);
   await finished(runScript('clone-store.ts', first, second));
-  const nodes = await startCluster([first, second], { sync_interval: 0.05 });
+  const nodes = await startCluster([first, second], { settings: { sync_interval: 0.05 } });
   const [a, b] = nodes;
   if (a === undefined || b === undefined) throw new Error('Two nodes were to start');
   await untilEqual(nodes);
