@@ -1,6 +1,6 @@
 import { KvsError } from '../core/errors.ts';
 import type { Member } from '../core/membership.ts';
-import type { PeerTransport } from '../core/peer-calls.ts';
+import type { PeerReply, PeerTransport } from '../core/peer-calls.ts';
 import type { Clock, Membership, StepKind, Steps, TimeEntry, VersionStore } from '../core/ports.ts';
 import type { Merger } from './merger.ts';
 import { decodePosition, encodePosition } from './wire.ts';
@@ -15,10 +15,17 @@ export interface BootstrapPorts {
   readonly store: VersionStore;
   readonly members: Membership;
   readonly transport: PeerTransport;
-  readonly merger: Merger;
+  readonly merger: Pick<Merger, 'merge'>;
   readonly clock: Clock;
   /** The age of the oldest data that is fetched, ms. */
   readonly maxAgeMs: number;
+}
+
+interface AskedPage {
+  readonly member: Member;
+  /** The member is read from a position of its own. */
+  readonly isPartial: boolean;
+  readonly page: Promise<PeerReply<'page'>>;
 }
 
 export async function isBootstrapped(store: Pick<VersionStore, 'note'>): Promise<boolean> {
@@ -39,6 +46,8 @@ export class Bootstrap implements Steps {
   readonly #ports: BootstrapPorts;
   #position: TimeEntry | undefined;
   #isResumed = false;
+  /** The next page, on its way while the one before is stored. */
+  #ahead: AskedPage | undefined;
   #turn = 0;
   #keys = 0;
   #pages = 0;
@@ -55,24 +64,40 @@ export class Bootstrap implements Steps {
 
   async step(): Promise<StepKind | null> {
     await this.#resume();
-    const { members, transport, merger } = this.#ports;
-    const present = members.present();
-    if (present.length === 0)
+    const asked = this.#ahead ?? this.#ask(this.#position);
+    this.#ahead = undefined;
+    if (asked === undefined && this.#ports.members.present().length === 0)
       throw new KvsError('KVS_PEER_UNREACHABLE', 'No member of the cluster answers yet');
-    const open = present.filter(({ id }) => this.#partial.get(id) !== null);
-    const member = open[this.#turn++ % Math.max(1, open.length)];
-    if (member === undefined) return this.#finish();
-    const partial = this.#partial.get(member.id);
-    const before = partial ?? this.#position ?? null;
-    const page = await transport.call(member, 'page', { before }, { deadlineMs: pageDeadlineMs });
-    await merger.merge(page.versions, { from: member.id });
+    if (asked === undefined) return this.#finish();
+    const { member, isPartial } = asked;
+    const page = await asked.page;
+    const next = page.next === null || this.#isTooOld(page.next) ? null : page.next;
+    const ahead = next !== null && page.isWhole && !isPartial ? this.#ask(next) : undefined;
+    await this.#ports.merger.merge(page.versions, { from: member.id });
     this.#keys += page.versions.length;
     this.#pages++;
-    if (!page.isWhole) return this.#advancePartial(member, page.next);
-    if (partial === undefined) return this.#advance(page.next);
+    if (!page.isWhole) this.#partial.set(member.id, next);
     // It became whole meanwhile: what it got above the place where it stands has not been read.
-    this.#partial.delete(member.id);
+    else if (isPartial) this.#partial.delete(member.id);
+    else if (next === null) return this.#finish();
+    else await this.#advance(next);
+    // Only once this page is stored: should that fail, it is asked for again.
+    this.#ahead = ahead;
     return 'fetch';
+  }
+
+  /** Asks the member whose turn it is; undefined when nobody is there, or all have been read to their ends. */
+  #ask(position: TimeEntry | undefined): AskedPage | undefined {
+    const { members, transport } = this.#ports;
+    const open = members.present().filter(({ id }) => this.#partial.get(id) !== null);
+    const member = open[this.#turn++ % Math.max(1, open.length)];
+    if (member === undefined) return undefined;
+    const partial = this.#partial.get(member.id) ?? undefined;
+    const before = partial ?? position ?? null;
+    const page = transport.call(member, 'page', { before }, { deadlineMs: pageDeadlineMs });
+    // Whoever waits for it hears of it; nobody may.
+    page.catch(() => undefined);
+    return { member, isPartial: partial !== undefined, page };
   }
 
   async #resume(): Promise<void> {
@@ -82,16 +107,9 @@ export class Bootstrap implements Steps {
     this.#isResumed = true;
   }
 
-  async #advance(next: TimeEntry | null): Promise<StepKind | null> {
-    if (next === null || this.#isTooOld(next)) return this.#finish();
+  async #advance(next: TimeEntry): Promise<void> {
     this.#position = next;
     await this.#ports.store.setNote(note, encodePosition(next));
-    return 'fetch';
-  }
-
-  #advancePartial({ id }: Member, next: TimeEntry | null): StepKind {
-    this.#partial.set(id, next !== null && this.#isTooOld(next) ? null : next);
-    return 'fetch';
   }
 
   #isTooOld({ timestamp }: TimeEntry): boolean {

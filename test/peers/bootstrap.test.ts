@@ -77,6 +77,29 @@ describe('a bootstrap', () => {
     expect(await contents(fresh.store)).toEqual(await contents((others[0] as TestNode).store));
   });
 
+  it('asks for the next page while it stores one, and for both again when it could not', async () => {
+    const { fresh, others, wire } = await startCluster(1);
+    const [other] = others as [TestNode];
+    await fill(others, 2_500);
+    let asked = 0;
+    wire.fault = (name, phase) => void (name === 'page' && phase === 'request' && asked++);
+    const askedWhenStoring: number[] = [];
+    const { store, members, transport, clock } = fresh;
+    const merger = {
+      merge: async (...args: Parameters<typeof fresh.merger.merge>) => {
+        askedWhenStoring.push(asked);
+        if (askedWhenStoring.length === 2) throw new KvsError('KVS_STORAGE_FULL', 'No space is left');
+        return fresh.merger.merge(...args);
+      },
+    };
+    const bootstrap = new Bootstrap({ store, members, transport, merger, clock, maxAgeMs: 1_000 * hourMs });
+    await bootstrap.step();
+    await expect(bootstrap.step()).rejects.toThrow('No space is left');
+    await finish(bootstrap);
+    expect(askedWhenStoring).toEqual([2, 3, 5, 5]);
+    expect(await contents(store)).toEqual(await contents(other.store));
+  });
+
   it('goes on after a start where the one before ended', async () => {
     const { fresh, others, wire } = await startCluster(1);
     await fill(others, 2_500);
