@@ -3,7 +3,7 @@ import { limits } from '../core/limits.ts';
 import type { Member } from '../core/membership.ts';
 import type { PeerAddress, PeerTransport } from '../core/peer-calls.ts';
 import type { Gossip, JoinResult, Logger, Membership, Random } from '../core/ports.ts';
-import { sample } from './outboxes.ts';
+import { shuffled } from '../core/shuffled.ts';
 
 /** For one message of gossip, ms. */
 export const gossipDeadlineMs = 5_000;
@@ -52,7 +52,7 @@ export class PeerGossip implements Gossip {
     const { members, random } = this.#ports;
     const seeds = await this.#seedAddresses();
     const unasked = this.#knownOthers().filter(({ address }) => !seeds.includes(address));
-    const former = sample(unasked, formerMembersAsked, random);
+    const former = shuffled(unasked, () => random.next(), formerMembersAsked);
     const others = seeds.filter((address) => address !== members.self.address);
     const asked: PeerAddress[] = [...others.map((address) => ({ address })), ...former];
     if (asked.length === 0) return 'empty';
@@ -70,13 +70,13 @@ export class PeerGossip implements Gossip {
     const { members, random } = this.#ports;
     this.#mayTellOfSilence = false;
     const count = 1 + Math.floor(random.next() * exchangePartnersMax);
-    const partners = sample(members.present(), count, random);
+    const partners = shuffled(members.present(), () => random.next(), count);
     await Promise.all([...partners.map((member) => this.#compareViews(member)), this.#greetUnknownSeed()]);
   }
 
   async spread(): Promise<void> {
     const { members, random, transport } = this.#ports;
-    const heard = sample(members.present(), rumourFanOut, random);
+    const heard = shuffled(members.present(), () => random.next(), rumourFanOut);
     if (heard.length === 0) return;
     const news = members.takeRumours(limits.rumourRecordsMax, heard.length);
     await Promise.all(
@@ -94,7 +94,7 @@ export class PeerGossip implements Gossip {
     const { members, transport, random } = this.#ports;
     members.announceLeave();
     const { incarnation } = members.self;
-    const told = sample(members.present(), limits.pushFanOut, random);
+    const told = shuffled(members.present(), () => random.next(), limits.pushFanOut);
     await Promise.allSettled(
       told.map((member) =>
         transport.call(member, 'leave', { incarnation }, { deadlineMs: rumourDeadlineMs }),
@@ -127,7 +127,7 @@ export class PeerGossip implements Gossip {
     const { members, random } = this.#ports;
     const known = new Set([members.self.address, ...members.present().map(({ address }) => address)]);
     const unknown = (await this.#seedAddresses()).filter((address) => !known.has(address));
-    for (const address of sample(unknown, 1, random)) await this.#greet({ address });
+    for (const address of shuffled(unknown, () => random.next(), 1)) await this.#greet({ address });
   }
 
   async #greet(to: PeerAddress): Promise<Greeting> {

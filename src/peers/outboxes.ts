@@ -1,6 +1,7 @@
 import type { KeyPath } from '../core/key-path.ts';
 import { limits } from '../core/limits.ts';
 import type { Membership, Random } from '../core/ports.ts';
+import { shuffled } from '../core/shuffled.ts';
 import { compareVersions, type KeyVersion, type Version } from '../core/version.ts';
 import { pageOf } from './pages.ts';
 
@@ -108,24 +109,7 @@ export class Outboxes {
   #targets(except: string | undefined): readonly { readonly id: string }[] {
     const present = this.#members.present();
     const others = except === undefined ? present : present.filter(({ id }) => id !== except);
-    return sample(
-      others,
-      present.length > limits.pushFanOut ? limits.pushFanOut : others.length,
-      this.#random,
-    );
+    if (present.length <= limits.pushFanOut) return others;
+    return shuffled(others, () => this.#random.next(), limits.pushFanOut);
   }
-}
-
-/** At most `count` different ones of some items, at random (the first steps of a Fisher-Yates shuffle). */
-export function sample<T>(items: readonly T[], count: number, random: Pick<Random, 'next'>): T[] {
-  if (count >= items.length) return [...items];
-  const rest = [...items];
-  for (let at = 0; at < count; at++) {
-    const other = at + Math.floor(random.next() * (rest.length - at));
-    const [a, b] = [rest[at], rest[other]];
-    if (a === undefined || b === undefined) break;
-    rest[at] = b;
-    rest[other] = a;
-  }
-  return rest.slice(0, count);
 }

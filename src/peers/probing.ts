@@ -3,7 +3,7 @@ import type { Member } from '../core/membership.ts';
 import type { PeerTransport } from '../core/peer-calls.ts';
 import type { Membership, Probing, ProbeResult, Random } from '../core/ports.ts';
 import { withRecord } from './news.ts';
-import { sample } from './outboxes.ts';
+import { shuffled } from '../core/shuffled.ts';
 
 /** Members that are asked to ask a silent one (SWIM's k). */
 const helpersMax = 3;
@@ -36,7 +36,7 @@ export class PeerProbing implements Probing {
     if (await this.#ask(id, directMs)) return 'alive';
     const { members, transport, random } = this.#ports;
     const others = members.present().filter((member) => member.id !== id && member.state === 'alive');
-    const helpers = sample(others, helpersMax, random);
+    const helpers = shuffled(others, () => random.next(), helpersMax);
     if (helpers.length === 0) return 'silent';
     const request = { id, deadlineMs: indirectMs / 2 };
     const answers = await Promise.allSettled(
@@ -50,7 +50,8 @@ export class PeerProbing implements Probing {
   async revisit(): Promise<void> {
     const { members, random } = this.#ports;
     const dead = members.absent().filter(({ state }) => state === 'dead');
-    for (const member of sample(dead, 1, random)) await this.#ask(member.id, revisitDeadlineMs);
+    for (const member of shuffled(dead, () => random.next(), 1))
+      await this.#ask(member.id, revisitDeadlineMs);
   }
 
   async #ask(id: string, deadlineMs: number): Promise<boolean> {

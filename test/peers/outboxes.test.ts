@@ -3,7 +3,7 @@ import { limits } from '../../src/core/limits.ts';
 import type { Member } from '../../src/core/membership.ts';
 import type { Membership } from '../../src/core/ports.ts';
 import type { KeyVersion, Version } from '../../src/core/version.ts';
-import { Outboxes, sample } from '../../src/peers/outboxes.ts';
+import { Outboxes } from '../../src/peers/outboxes.ts';
 import { foreign, path } from '../store/harness.ts';
 
 function outboxesFor(...ids: string[]): Outboxes {
@@ -121,22 +121,5 @@ describe('many members', () => {
     expect(boxes.areRumours).toBe(false);
     boxes.add([versionOf('k')]);
     for (const id of ids.slice(0, limits.pushFanOut)) expect(boxes.size(id)).toBe(1);
-  });
-});
-
-describe('a sample', () => {
-  it('has different items, no more than asked for, and each of them now and then', () => {
-    let state = 7;
-    const random = { next: () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647 };
-    const seen = new Set<number>();
-    for (let round = 0; round < 50; round++) {
-      const some = sample([1, 2, 3, 4, 5], 2, random);
-      expect(new Set(some).size).toBe(2);
-      for (const item of some) seen.add(item);
-    }
-    expect(seen.size).toBe(5);
-    expect(sample([1, 2], 5, random)).toEqual([1, 2]);
-    expect(sample([], 3, random)).toEqual([]);
-    expect(sample([1, 2], 0, random)).toEqual([]);
   });
 });
