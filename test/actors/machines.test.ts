@@ -30,13 +30,17 @@ describe('the mode-controller', () => {
   it.each([
     [false, 'normal'],
     [true, 'read-only'],
-  ])('syncs first when it must bootstrap (read-only: %s), then is %s', (readOnly, mode) => {
-    const { told, child } = below({ readOnly, bootstrap: true });
-    child.send({ type: 'bootstrap.progressed', keys: 12 });
-    expect(child.getSnapshot()).toMatchObject({ value: 'syncing', context: { bootstrappedKeys: 12 } });
-    child.send({ type: 'bootstrap.finished' });
-    expect(told).toEqual(['syncing', mode]);
-  });
+  ])(
+    'syncs first when it must bootstrap (read-only: %s), then is %s, and shows how many keys that brought',
+    (readOnly, mode) => {
+      const { told, child } = below({ readOnly, bootstrap: true });
+      child.send({ type: 'bootstrap.progressed', keys: 12 });
+      expect(child.getSnapshot()).toMatchObject({ value: 'syncing', context: { bootstrappedKeys: 12 } });
+      child.send({ type: 'bootstrap.finished', keys: 15 });
+      expect(child.getSnapshot()).toMatchObject({ context: { bootstrappedKeys: 15 } });
+      expect(told).toEqual(['syncing', mode]);
+    },
+  );
 
   it('goes back to syncing when another bootstrap starts, and shows when it stalls', () => {
     const { told, child } = below({ readOnly: false, bootstrap: false });

@@ -138,7 +138,7 @@ describe('the node', () => {
   it('passes facts on by the routing table only', async () => {
     const { actor } = start({ children: [child('mode-controller'), child('other')] });
     await running(actor);
-    actor.send({ type: 'bootstrap.finished' });
+    actor.send({ type: 'bootstrap.finished', keys: 0 });
     expect(childOf(actor, 'mode-controller').getSnapshot().value).toBe('informed');
     expect(childOf(actor, 'other').getSnapshot().value).toBe('working');
   });

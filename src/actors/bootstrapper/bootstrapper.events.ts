@@ -6,8 +6,9 @@ export type BootstrapperEvent = MemberFact | ClusterFoundEmpty | { readonly type
 /** What it tells. */
 export type BootstrapFact =
   | { readonly type: 'bootstrap.started' }
-  /** `keys`: how many are there by now. */
+  /** `keys`: how many it has brought by now. */
   | { readonly type: 'bootstrap.progressed'; readonly keys: number }
-  | { readonly type: 'bootstrap.finished' }
+  /** `keys`: how many it has brought in all. */
+  | { readonly type: 'bootstrap.finished'; readonly keys: number }
   /** No member answers at the moment; the bootstrapper goes on trying. */
   | { readonly type: 'bootstrap.stalled' };

@@ -57,7 +57,10 @@ export const bootstrapperMachine = setup({
       keys: context.progress['keys'] ?? 0,
     })),
     tellOfStall: sendParent((): BootstrapFact => ({ type: 'bootstrap.stalled' })),
-    tellOfEnd: sendParent((): BootstrapFact => ({ type: 'bootstrap.finished' })),
+    tellOfEnd: sendParent(({ context }): BootstrapFact => ({
+      type: 'bootstrap.finished',
+      keys: context.progress['keys'] ?? 0,
+    })),
   },
   guards: {
     mustBootstrap: ({ context }) => context.mustBootstrap,

@@ -19,7 +19,7 @@ export const modeControllerMachine = setup({
     context: {} as {
       readonly readOnly: boolean;
       readonly bootstrap: boolean;
-      /** Keys that the present bootstrap has brought so far. */
+      /** Keys that the present bootstrap, or else the last one, has brought. */
       readonly bootstrappedKeys: number;
       readonly isStalled: boolean;
     },
@@ -33,8 +33,7 @@ export const modeControllerMachine = setup({
     noteStart: assign({ bootstrappedKeys: 0, isStalled: false }),
     noteProgress: assign({
       isStalled: false,
-      bootstrappedKeys: ({ context, event }) =>
-        event.type === 'bootstrap.progressed' ? event.keys : context.bootstrappedKeys,
+      bootstrappedKeys: ({ context, event }) => ('keys' in event ? event.keys : context.bootstrappedKeys),
     }),
     noteStall: assign({ isStalled: true }),
   },
@@ -64,7 +63,10 @@ export const modeControllerMachine = setup({
       on: {
         'bootstrap.progressed': { actions: 'noteProgress' },
         'bootstrap.stalled': { actions: 'noteStall' },
-        'bootstrap.finished': [{ guard: 'isReadOnly', target: 'readOnly' }, { target: 'normal' }],
+        'bootstrap.finished': [
+          { guard: 'isReadOnly', target: 'readOnly', actions: 'noteProgress' },
+          { target: 'normal', actions: 'noteProgress' },
+        ],
       },
     },
     normal: { entry: { type: 'announce', params: { mode: 'normal' } } },

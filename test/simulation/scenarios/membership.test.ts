@@ -330,6 +330,7 @@ describe('a start', () => {
     expect(note && decodePosition(note)).not.toBeNull();
     await mode(cluster, 1, 'normal');
     expect(fetched(cluster)).toEqual({ pages: 2, keys: keys - 2_000 });
+    expect(contextOf(cluster, 1, 'mode-controller')['bootstrappedKeys']).toBe(keys - 2_000);
     await settle(cluster);
     await cluster.check();
   });
