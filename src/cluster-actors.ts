@@ -168,17 +168,21 @@ function bootstrapper({
   transport,
   merger,
   clock,
+  logger,
   mustBootstrap,
   chance,
 }: ActorParts): ChildSpec {
   const maxAgeMs = config.bootstrap_max_age_hours * hourMs;
-  const settle = makeSettle(() => noteBootstrapped(store));
+  const settle = makeSettle(async () => {
+    await noteBootstrapped(store);
+    logger.info('Every seed is this node itself: it is the first of its cluster');
+  });
   return {
     id: 'bootstrapper',
     logic: bootstrapperMachine.provide({ actors: { step: makeStep(), settle } }),
     input: {
       mustBootstrap,
-      open: () => new Bootstrap({ store, members, transport, merger, clock, maxAgeMs }),
+      open: () => new Bootstrap({ store, members, transport, merger, clock, logger, maxAgeMs }),
       fetchDelayMs: config.fetch_delay_ms,
       chance,
     },

@@ -1,7 +1,7 @@
 import { KvsError } from '../core/errors.ts';
 import type { Member } from '../core/membership.ts';
 import type { PeerReply, PeerTransport } from '../core/peer-calls.ts';
-import type { Clock, Membership, StepKind, Steps, TimeEntry, VersionStore } from '../core/ports.ts';
+import type { Clock, Logger, Membership, StepKind, Steps, TimeEntry, VersionStore } from '../core/ports.ts';
 import type { Merger } from './merger.ts';
 import { decodePosition, encodePosition } from './wire.ts';
 
@@ -17,6 +17,7 @@ export interface BootstrapPorts {
   readonly transport: PeerTransport;
   readonly merger: Pick<Merger, 'merge'>;
   readonly clock: Clock;
+  readonly logger: Logger;
   /** The age of the oldest data that is fetched, ms. */
   readonly maxAgeMs: number;
 }
@@ -44,6 +45,8 @@ export async function noteBootstrapped(store: Pick<VersionStore, 'setNote'>): Pr
  */
 export class Bootstrap implements Steps {
   readonly #ports: BootstrapPorts;
+  /** By the wall clock: good enough for the log, and for nothing else. */
+  readonly #startedAt: number;
   #position: TimeEntry | undefined;
   #isResumed = false;
   /** The next page, on its way while the one before is stored. */
@@ -56,6 +59,7 @@ export class Bootstrap implements Steps {
 
   constructor(ports: BootstrapPorts) {
     this.#ports = ports;
+    this.#startedAt = ports.clock.now();
   }
 
   progress(): Readonly<Record<string, number>> {
@@ -117,7 +121,13 @@ export class Bootstrap implements Steps {
   }
 
   async #finish(): Promise<null> {
-    await noteBootstrapped(this.#ports.store);
+    const { store, clock, logger } = this.#ports;
+    await noteBootstrapped(store);
+    logger.info('The bootstrap is complete', {
+      keys: this.#keys,
+      pages: this.#pages,
+      took_ms: clock.now() - this.#startedAt,
+    });
     return null;
   }
 }

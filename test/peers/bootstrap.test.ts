@@ -23,8 +23,10 @@ async function startCluster(count: number): Promise<Cluster> {
   return { wire, clock, fresh, others };
 }
 
-const bootstrapOf = ({ store, members, transport, merger, clock }: TestNode, maxAgeMs = 1_000 * hourMs) =>
-  new Bootstrap({ store, members, transport, merger, clock, maxAgeMs });
+const bootstrapOf = (
+  { store, members, transport, merger, clock, logger }: TestNode,
+  maxAgeMs = 1_000 * hourMs,
+) => new Bootstrap({ store, members, transport, merger, clock, logger, maxAgeMs });
 
 async function finish(bootstrap: Bootstrap): Promise<void> {
   for (let steps = 0; (await bootstrap.step()) !== null; steps++) {
@@ -84,7 +86,7 @@ describe('a bootstrap', () => {
     let asked = 0;
     wire.fault = (name, phase) => void (name === 'page' && phase === 'request' && asked++);
     const askedWhenStoring: number[] = [];
-    const { store, members, transport, clock } = fresh;
+    const { store, members, transport, clock, logger } = fresh;
     const merger = {
       merge: async (...args: Parameters<typeof fresh.merger.merge>) => {
         askedWhenStoring.push(asked);
@@ -92,7 +94,15 @@ describe('a bootstrap', () => {
         return fresh.merger.merge(...args);
       },
     };
-    const bootstrap = new Bootstrap({ store, members, transport, merger, clock, maxAgeMs: 1_000 * hourMs });
+    const bootstrap = new Bootstrap({
+      store,
+      members,
+      transport,
+      merger,
+      clock,
+      logger,
+      maxAgeMs: 1_000 * hourMs,
+    });
     await bootstrap.step();
     await expect(bootstrap.step()).rejects.toThrow('No space is left');
     await finish(bootstrap);

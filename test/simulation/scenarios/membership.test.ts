@@ -318,7 +318,7 @@ describe('a start', () => {
 
   it('that is broken off goes on with the page where it was', async () => {
     const keys = 3_500;
-    const cluster = makeCluster({ nodes: 2, config: { fetch_delay_ms: 1_000 } });
+    const cluster = makeCluster({ nodes: 2, config: { fetch_delay_ms: secondMs } });
     await start(cluster, 0);
     const writes = Array.from({ length: keys }, (_, index) => cluster.put('n1:80', `key/${index}`, index));
     await complete(cluster, Promise.all(writes));
@@ -333,6 +333,26 @@ describe('a start', () => {
     expect(contextOf(cluster, 1, 'mode-controller')['bootstrappedKeys']).toBe(keys - 2_000);
     await settle(cluster);
     await cluster.check();
+  });
+
+  it('says in its log, once it has the data, how many keys came and how long that took', async () => {
+    const log: object[] = [];
+    const onLog = (name: string, level: string, message: string, fields: object): void => {
+      if (name === 'n2:80' && message === 'The bootstrap is complete') log.push({ level, fields });
+    };
+    const cluster = makeCluster({ nodes: 2, config: { fetch_delay_ms: secondMs }, onLog });
+    const { clock } = cluster.world;
+    await start(cluster, 1);
+    const startedMs = clock.elapsedMs;
+    await pass(cluster, 5 * secondMs);
+    await start(cluster, 0);
+    const writes = Array.from({ length: 1_500 }, (_, index) => cluster.put('n1:80', `key/${index}`, index));
+    await complete(cluster, Promise.all(writes));
+    expect(log).toEqual([]);
+    await mode(cluster, 1, 'normal');
+    // But for some milliseconds, the time since the actors started: waiting for the seed is a part of it.
+    const took_ms = expect.closeTo(clock.elapsedMs - startedMs, -2);
+    expect(log).toEqual([{ level: 'info', fields: { keys: 1_500, pages: 2, took_ms } }]);
   });
 
   it('fetches only what is young enough before it takes writes, and the rest afterwards', async () => {
