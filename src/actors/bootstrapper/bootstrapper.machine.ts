@@ -90,6 +90,7 @@ export const bootstrapperMachine = setup({
       ],
     },
     fetching: {
+      on: { 'cluster.foundEmpty': 'settling' },
       invoke: {
         id: 'step',
         src: 'step',

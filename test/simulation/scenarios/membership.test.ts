@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { MemberRecord } from '../../../src/core/membership.ts';
 import type { PeerCallName, PeerReply, PeerRequest } from '../../../src/core/peer-calls.ts';
 import { decodePosition, decodeReply, encodeRequest } from '../../../src/peers/wire.ts';
+import { ownAlias } from '../kvs-node.ts';
 import { addressOf, type SimulatedCluster } from '../simulated-cluster.ts';
 import {
   complete,
@@ -313,6 +314,27 @@ describe('a start', () => {
     await mode(cluster, 1, 'normal');
     await settle(cluster);
     expect(await read(cluster, 1, 'key')).toBe('value');
+    await cluster.check();
+  });
+
+  it('of a node whose only seed is itself ends alone, taking writes, and says so in its log', async () => {
+    const log: string[] = [];
+    const cluster = makeCluster({
+      nodes: 1,
+      config: { seed_nodes: [ownAlias] },
+      onLog: (_, level, message) => log.push(`${level} ${message}`),
+    });
+    await start(cluster, 0);
+    expect(running(cluster, 0).status.mode()).toBe('syncing');
+    await mode(cluster, 0, 'normal');
+    expect(log).toContain('info Every seed is this node itself: it is the first of its cluster');
+    await put(cluster, 0, 'key', 'value');
+    await pass(cluster, 60 * secondMs);
+    expect(
+      running(cluster, 0)
+        .cluster.members.list()
+        .map(({ id }) => id),
+    ).toEqual(['n1']);
     await cluster.check();
   });
 
