@@ -46,7 +46,7 @@ interface SyncerContext extends SyncerInput {
  * - `drained`: the node stops.
  *
  * It never forgets who was behind: an exchange that fails is begun anew, ever more rarely, until the member is gone or
- * the two are equal.
+ * the two are equal. An exchange with a member that is gone ends at once, whatever it waits for.
  */
 export const syncerMachine = setup({
   types: { input: {} as SyncerInput, context: {} as SyncerContext, events: {} as SyncerEvent },
@@ -57,10 +57,11 @@ export const syncerMachine = setup({
     addBehind: assign(({ context }, params: { id: string }) => ({
       behind: context.behind.includes(params.id) ? context.behind : [...context.behind, params.id],
     })),
-    removeBehind: enqueueActions(({ context, enqueue }, params: { id: string }) => {
+    giveUp: enqueueActions(({ context, enqueue }, params: { id: string }) => {
       const { [params.id]: _, ...failures } = context.failures;
       enqueue.cancel(`catchup-${params.id}`);
       enqueue.assign({ failures, behind: context.behind.filter((id) => id !== params.id) });
+      if (params.id === context.partner) enqueue.raise({ type: 'partner.gone' });
     }),
     planCatchUp: enqueueActions(({ context, enqueue }, params: { id: string }) => {
       const delay = catchUpDelayMs({
@@ -132,9 +133,9 @@ export const syncerMachine = setup({
     'catchup.due': { actions: { type: 'addBehind', params: ({ event }) => ({ id: event.id }) } },
     'member.joined': { actions: { type: 'planCatchUp', params: ({ event }) => ({ id: event.id }) } },
     'member.recovered': { actions: { type: 'planCatchUp', params: ({ event }) => ({ id: event.id }) } },
-    'member.failed': { actions: { type: 'removeBehind', params: ({ event }) => ({ id: event.id }) } },
-    'member.left': { actions: { type: 'removeBehind', params: ({ event }) => ({ id: event.id }) } },
-    'member.forgotten': { actions: { type: 'removeBehind', params: ({ event }) => ({ id: event.id }) } },
+    'member.failed': { actions: { type: 'giveUp', params: ({ event }) => ({ id: event.id }) } },
+    'member.left': { actions: { type: 'giveUp', params: ({ event }) => ({ id: event.id }) } },
+    'member.forgotten': { actions: { type: 'giveUp', params: ({ event }) => ({ id: event.id }) } },
   },
   states: {
     deciding: { always: [{ guard: 'isBootstrapping', target: 'holding' }, { target: 'idle' }] },
@@ -146,6 +147,8 @@ export const syncerMachine = setup({
     exchanging: {
       entry: 'open',
       initial: 'stepping',
+      // What is on its way is left to its deadline. Should it be answered after all, it is for nobody any more.
+      on: { 'partner.gone': { target: 'idle', actions: 'close' } },
       states: {
         stepping: {
           always: { guard: 'hasNobody', target: '#syncer.idle', actions: 'close' },

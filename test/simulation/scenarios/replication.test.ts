@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../../src/core/limits.ts';
+import { exchangeCallDeadlineMs } from '../../../src/peers/exchange.ts';
 import { encodeReply } from '../../../src/peers/wire.ts';
 import { healthyLink } from '../lib/link-faults.ts';
 import { contestedKey, voteInHalves } from './conflict.ts';
 import {
   complete,
+  contextOf,
   cutBetween,
   decisions,
   heal,
@@ -118,6 +120,24 @@ describe('synchronization', () => {
     heal(cluster);
     await waitForEqual(cluster, [0, 1]);
     expect(cluster.world.clock.elapsedMs - healedMs).toBeLessThan(10_000);
+    await settle(cluster);
+    await cluster.check();
+  });
+
+  it('with a member that dies meanwhile ends when its death is known, and keeps nobody else waiting', async () => {
+    const cluster = await startCluster({ nodes: 3, config: { throttle_delay_ms: 100 } });
+    const partner = (): unknown => contextOf(cluster, 0, 'syncer')['partner'];
+    split(cluster, [0], [1, 2]);
+    for (const id of ['n2', 'n3']) await waitForState(cluster, [0], id, 'dead');
+    await put(cluster, 0, 'key', 'value');
+    heal(cluster);
+    await waitFor(cluster, 'n1 compares with n2', () => partner() === 'n2');
+    machine(cluster, 1).crash();
+    const { elapsedMs } = cluster.world.clock;
+    await waitForState(cluster, [0], 'n2', 'dead');
+    expect(cluster.world.clock.elapsedMs - elapsedMs).toBeLessThan(exchangeCallDeadlineMs);
+    expect(partner()).not.toBe('n2');
+    await start(cluster, 1);
     await settle(cluster);
     await cluster.check();
   });
