@@ -1,5 +1,4 @@
 import { KvsError } from '../core/errors.ts';
-import { hash128 } from '../core/hash.ts';
 import { limits } from '../core/limits.ts';
 import {
   changeOf,
@@ -12,30 +11,24 @@ import {
 } from '../core/membership.ts';
 import type { MembershipNews } from '../core/peer-calls.ts';
 import type { Clock, Logger, Members, Membership, MembershipChange } from '../core/ports.ts';
+import { Absences } from './absences.ts';
+import { ClaimLedger, type LeastClaim } from './claim-ledger.ts';
+import { KnownMembers } from './known-members.ts';
 import { recordOf } from './news.ts';
-import { checkRecord, decodeTable, encodeTable, type SavedTable } from './wire.ts';
+import { Rumours } from './rumours.ts';
+import { TableSaver } from './table-saver.ts';
+import { viewDigest } from './view-digest.ts';
+import { checkRecord, decodeTable, encodeTable } from './wire.ts';
 
 /** How long a member that is gone stays in the public list, ms. Its record stays until it is forgotten. */
 export const shownAfterGoneMs = 600_000;
-
-/**
- * The most that one look at the absent may count as time gone by, ms. A wall clock that was set right after a start
- * can make years pass between two looks, and forgetting is for good.
- */
-export const absenceStepMsMax = 3_600_000;
-
-/**
- * Each piece of news is told to this many others, times the decimal logarithm of the cluster's size. With 10 % loss one
- * node in some ten thousand misses it then (memberlist tells it 4 times).
- */
-const retransmitMultiplier = 6;
 
 export interface MemberTableOptions {
   /** This node, as its configuration and its store know it; the incarnation is taken from what was saved. */
   readonly self: Omit<Member, 'incarnation' | 'state' | 'lastSeen'>;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** What `encode` gave before this start; undefined for a new store. */
+  /** What `save` was given last before this start; undefined for a new store. */
   readonly saved: Uint8Array | undefined;
   /** After how long without a sign of life, while this node runs, a member that is gone is forgotten, ms; 0: never. */
   readonly forgetAfterMs: number;
@@ -50,40 +43,33 @@ export interface MemberTableOptions {
 export class MemberTable implements Membership, Members {
   readonly #options: MemberTableOptions;
   #self: Member;
-  readonly #others = new Map<string, KnownMember>();
+  readonly #others = new KnownMembers();
   readonly #forgotten = new Set<string>();
-  /** By store id: up to where it holds what this store has. Of stores of known members only. */
-  readonly #claims = new Map<string, number>();
-  /** How often each piece of news has been told, by `rumourOf` a member or `rumourOfStore` that is forgotten. */
-  readonly #rumours = new Map<string, number>();
-  /** How long each absent member has been seen to be gone, ms, by its id. */
-  readonly #absentMs = new Map<string, number>();
-  #absenceLookedAt: number;
+  /** Of stores of known members only. */
+  readonly #claims: ClaimLedger;
+  readonly #rumours = new Rumours();
+  readonly #absences: Absences;
+  readonly #saver: TableSaver;
   readonly #listeners = new Set<(change: MembershipChange) => void>();
-  #rumourListener: () => void = () => undefined;
-  /** What is asked for often, until something changes. */
-  #views: Views | undefined;
+  /** Until something changes. */
   #digest: string | undefined;
-  #saving: Promise<void> | undefined;
-  #saveFailure: unknown;
-  #isDirty = false;
-  #isClosed = false;
   #isFull = false;
   #refusal: KvsError | undefined;
 
   constructor(options: MemberTableOptions) {
     this.#options = options;
-    this.#absenceLookedAt = options.clock.now();
+    const { clock, logger, save } = options;
+    this.#absences = new Absences(clock);
+    this.#saver = new TableSaver({ encode: () => this.#encode(), save, logger });
     const saved = options.saved === undefined ? undefined : decodeTable(options.saved);
     // One more than ever before: whatever the others still believe of an earlier life is thereby out of date.
     const incarnation = (saved?.incarnation ?? -1) + 1;
-    this.#self = { ...options.self, incarnation, state: 'alive', lastSeen: options.clock.now() };
+    this.#self = { ...options.self, incarnation, state: 'alive', lastSeen: clock.now() };
     for (const member of saved?.members ?? []) this.#restore(member);
     for (const storeId of saved?.forgotten ?? []) this.#forgotten.add(storeId);
     // What others hold of another store says nothing of this one.
-    const claims = saved?.storeId === this.#self.storeId ? saved.claims : [];
-    for (const [storeId, sequence] of claims) this.#claims.set(storeId, sequence);
-    this.#changed(rumourOf(this.#self.id));
+    this.#claims = new ClaimLedger(saved?.storeId === this.#self.storeId ? saved.claims : []);
+    this.#selfChanged();
   }
 
   get self(): Member {
@@ -107,26 +93,26 @@ export class MemberTable implements Membership, Members {
   }
 
   present(): readonly Member[] {
-    return this.#view().present;
+    return this.#others.present;
   }
 
   absent(): readonly Member[] {
-    return this.#view().absent;
+    return this.#others.absent;
   }
 
   list(): readonly Member[] {
     const now = this.#options.clock.now();
     const isShown = (member: Member) => isPresent(member) || now - member.lastSeen < shownAfterGoneMs;
-    return [{ ...this.#self, lastSeen: now }, ...[...this.#others.values()].filter(isShown)];
+    return [{ ...this.#self, lastSeen: now }, ...this.#others.all.filter(isShown)];
   }
 
   digest(): string {
-    return (this.#digest ??= digestOf([this.#self, ...this.#others.values()], this.#forgotten));
+    return (this.#digest ??= viewDigest([this.#self, ...this.#others.all], this.#forgotten));
   }
 
   news(): MembershipNews {
     return {
-      records: [this.#self, ...this.#others.values()].map(recordOf),
+      records: [this.#self, ...this.#others.all].map(recordOf),
       forgotten: [...this.#forgotten],
     };
   }
@@ -140,11 +126,8 @@ export class MemberTable implements Membership, Members {
   }
 
   noteContact(id: string): void {
-    const member = this.#others.get(id);
-    if (member === undefined) return;
-    // In place: this happens with every message, and concerns none of the views.
-    member.lastSeen = this.#options.clock.now();
-    this.#absentMs.delete(id);
+    this.#others.noteContact(id, this.#options.clock.now());
+    this.#absences.end(id);
   }
 
   suspect(id: string): void {
@@ -158,26 +141,14 @@ export class MemberTable implements Membership, Members {
   }
 
   takeRumours(recordsMax: number, times: number): MembershipNews {
-    const toldMax = retransmitMultiplier * Math.ceil(Math.log10(this.#others.size + 2));
-    const leastTold = [...this.#rumours].toSorted((a, b) => a[1] - b[1]).slice(0, recordsMax);
-    const records: MemberRecord[] = [];
-    const forgotten: string[] = [];
-    for (const [name, told] of leastTold) {
-      if (told + times >= toldMax) this.#rumours.delete(name);
-      else this.#rumours.set(name, told + times);
-      const subject = name.slice(1);
-      if (name === rumourOfStore(subject)) {
-        forgotten.push(subject);
-        continue;
-      }
-      const member = this.get(subject);
-      if (member !== undefined) records.push(recordOf(member));
-    }
-    return { records, forgotten };
+    const membersCount = this.#others.size + 1;
+    const { members, forgotten } = this.#rumours.take({ countMax: recordsMax, times, membersCount });
+    const known = members.map((id) => this.get(id)).filter((member) => member !== undefined);
+    return { records: known.map(recordOf), forgotten };
   }
 
   get hasRumours(): boolean {
-    return this.#rumours.size > 0;
+    return !this.#rumours.isEmpty;
   }
 
   /** Calls `listener` at each change that actors care about; returns how to stop it. */
@@ -188,12 +159,12 @@ export class MemberTable implements Membership, Members {
 
   /** Calls `listener` whenever there is news to spread. */
   onRumour(listener: () => void): void {
-    this.#rumourListener = listener;
+    this.#rumours.onRumour(listener);
   }
 
   announceLeave(): void {
     this.#self = { ...this.#self, state: 'left' };
-    this.#changed(rumourOf(this.#self.id));
+    this.#selfChanged();
   }
 
   /**
@@ -221,10 +192,7 @@ export class MemberTable implements Membership, Members {
         this.#setState(known, 'dead');
         return;
       }
-      throw new KvsError(
-        'KVS_DUPLICATE_ID',
-        `Another node of the cluster is called ${caller.id} (${known.address}): no two may have the same node_id`,
-      );
+      throw duplicateId(known);
     }
   }
 
@@ -243,11 +211,11 @@ export class MemberTable implements Membership, Members {
     if (member.id === this.#self.id) {
       throw new KvsError('KVS_BAD_REQUEST', `id: ${member.id} is the id of this node`);
     }
-    if (!this.#others.has(member.id) && this.#others.size >= limits.membersMax - 1) {
+    if (this.#others.get(member.id) === undefined && this.#others.size >= limits.membersMax - 1) {
       throw new KvsError('KVS_OVERLOADED', `This node knows ${limits.membersMax} members already`);
     }
     this.#mergeOther(member);
-    return [{ ...this.#self, lastSeen: this.#options.clock.now() }, ...this.#others.values()];
+    return [{ ...this.#self, lastSeen: this.#options.clock.now() }, ...this.#others.all];
   }
 
   async leave(id: string, incarnation: number): Promise<void> {
@@ -278,29 +246,22 @@ export class MemberTable implements Membership, Members {
 
   /**
    * Forgets whoever has been gone for longer than the configuration allows. To be called at least once in
-   * `absenceStepMsMax`; only time that passes between calls counts, and what this node was not there to see does not.
+   * `absenceStepMsMax`.
    */
   forgetLongGone(): void {
-    const now = this.#options.clock.now();
-    const passedMs = Math.min(Math.max(now - this.#absenceLookedAt, 0), absenceStepMsMax);
-    this.#absenceLookedAt = now;
     const { forgetAfterMs } = this.#options;
     if (forgetAfterMs === 0) return;
-    for (const { id, storeId } of this.absent()) {
-      const absentMs = (this.#absentMs.get(id) ?? 0) + passedMs;
-      this.#absentMs.set(id, absentMs);
-      if (absentMs > forgetAfterMs) this.#forgetStore(storeId);
-    }
+    for (const { storeId } of this.#absences.look(this.absent(), forgetAfterMs)) this.#forgetStore(storeId);
   }
 
   /**
-   * Notes up to where a store holds what this one has, as its node says. What a store once held it holds for ever, so
-   * the greatest claim counts, in whatever order they come; those of stores that no member has are ignored.
+   * Notes up to where a store holds what this one has, as its node says. Claims of stores that no member has are
+   * ignored.
    */
   noteClaim(storeId: string, sequence: number): void {
-    if (sequence <= (this.#claims.get(storeId) ?? 0) || this.#holderOf(storeId) === undefined) return;
-    this.#claims.set(storeId, sequence);
-    this.#save();
+    if (sequence <= this.#claims.of(storeId) || this.#others.holderOf(storeId) === undefined) return;
+    this.#claims.note(storeId, sequence);
+    this.#saver.save();
   }
 
   /** True when no other member is known, dead ones included. */
@@ -309,13 +270,8 @@ export class MemberTable implements Membership, Members {
   }
 
   /** The least that any known member claims, and who claims it; `sequence` where there is nobody else. */
-  leastClaim(sequence: number): { readonly sequence: number; readonly member: string | undefined } {
-    let least: { sequence: number; member: string | undefined } = { sequence, member: undefined };
-    for (const { id, storeId } of this.#others.values()) {
-      const claim = this.#claims.get(storeId) ?? 0;
-      if (claim < least.sequence) least = { sequence: claim, member: id };
-    }
-    return least;
+  leastClaim(sequence: number): LeastClaim {
+    return this.#claims.least(this.#others.all, sequence);
   }
 
   /**
@@ -323,44 +279,26 @@ export class MemberTable implements Membership, Members {
    *
    * @throws what `save` failed with
    */
-  async saved(): Promise<void> {
-    this.#save();
-    while (this.#saving !== undefined) await this.#saving;
-    if (this.#saveFailure !== undefined) throw this.#saveFailure;
+  saved(): Promise<void> {
+    return this.#saver.saved();
+  }
+
+  /** Settles when all is saved; from then on nothing is any more, for the store is about to close. */
+  close(): Promise<void> {
+    return this.#saver.close();
   }
 
   #restore(member: Member): void {
     // Under the name that it has now.
     if (member.id === this.#self.id || member.storeId === this.#self.storeId) return;
-    this.#others.set(member.id, { ...member });
-  }
-
-  #view(): Views {
-    if (this.#views !== undefined) return this.#views;
-    const others = [...this.#others.values()];
-    this.#views = {
-      present: others.filter(isPresent),
-      absent: others.filter((member) => !isPresent(member)),
-    };
-    return this.#views;
-  }
-
-  /** Settles when all is saved; from then on nothing is any more, for the store is about to close. */
-  async close(): Promise<void> {
-    this.#isClosed = true;
-    while (this.#saving !== undefined) await this.#saving;
+    this.#others.set(member);
   }
 
   #hearOfSelf(record: MemberRecord): void {
     const { storeId, state } = this.#self;
     if (state === 'left' || compareRecords(record, this.#self) <= 0) return;
     if (isPresent(record) && record.storeId !== storeId) {
-      this.noteRefusal(
-        new KvsError(
-          'KVS_DUPLICATE_ID',
-          `Another node of the cluster is called ${record.id} (${record.address}): no two may have the same node_id`,
-        ),
-      );
+      this.noteRefusal(duplicateId(record));
       return;
     }
     this.#raiseIncarnation(record.incarnation);
@@ -370,7 +308,7 @@ export class MemberTable implements Membership, Members {
   #raiseIncarnation(heard: number): void {
     const incarnation = Math.min(Math.max(heard, this.#self.incarnation) + 1, limits.incarnationMax);
     this.#self = { ...this.#self, incarnation };
-    this.#changed(rumourOf(this.#self.id));
+    this.#selfChanged();
   }
 
   #mergeOther(record: MemberRecord): void {
@@ -388,7 +326,7 @@ export class MemberTable implements Membership, Members {
     if (before === undefined || before.storeId === record.storeId) {
       this.#set(member, before);
     } else if (isPresent(before)) {
-      this.#claims.delete(before.storeId);
+      this.#claims.drop(before.storeId);
       this.#set(member, before);
     } else {
       // A new disk has taken the place of one that is gone: the old one must not come back with what it once held.
@@ -406,16 +344,11 @@ export class MemberTable implements Membership, Members {
       if (record.incarnation >= this.#self.incarnation) this.#raiseIncarnation(record.incarnation);
       return false;
     }
-    const holder = this.#holderOf(record.storeId);
+    const holder = this.#others.holderOf(record.storeId);
     if (holder === undefined) return true;
     if ((record.incarnation - holder.incarnation || (record.id < holder.id ? -1 : 1)) < 0) return false;
     this.#remove(holder);
     return true;
-  }
-
-  #holderOf(storeId: string): Member | undefined {
-    for (const member of this.#others.values()) if (member.storeId === storeId) return member;
-    return undefined;
   }
 
   #warnOfFull({ id, address }: MemberRecord): void {
@@ -431,18 +364,19 @@ export class MemberTable implements Membership, Members {
     this.#set({ ...member, state }, member);
   }
 
-  #set(member: KnownMember, before: Member | undefined): void {
-    this.#others.set(member.id, member);
-    this.#absentMs.delete(member.id);
+  #set(member: Member, before: Member | undefined): void {
+    this.#others.set(member);
+    this.#absences.end(member.id);
     const change = changeOf(before, member);
-    this.#changed(rumourOf(member.id), isWorthSaving(change));
+    this.#changed({ isSaved: isWorthSaving(change) });
+    this.#rumours.addMember(member.id);
     if (change !== undefined) this.#tell({ change, member });
   }
 
   #remove(member: Member): void {
-    this.#others.delete(member.id);
-    this.#rumours.delete(rumourOf(member.id));
-    this.#absentMs.delete(member.id);
+    this.#others.remove(member.id);
+    this.#rumours.dropMember(member.id);
+    this.#absences.end(member.id);
     this.#isFull = false;
     this.#changed();
     this.#tell({ change: 'forgotten', member });
@@ -452,9 +386,10 @@ export class MemberTable implements Membership, Members {
     if (this.#forgotten.has(storeId) || this.#forgotten.size >= limits.forgottenMax) return;
     if (storeId === this.#self.storeId) return;
     this.#forgotten.add(storeId);
-    this.#claims.delete(storeId);
-    this.#changed(rumourOfStore(storeId));
-    const holder = this.#holderOf(storeId);
+    this.#claims.drop(storeId);
+    this.#changed();
+    this.#rumours.addForgotten(storeId);
+    const holder = this.#others.holderOf(storeId);
     if (holder !== undefined) this.#remove(holder);
   }
 
@@ -465,82 +400,32 @@ export class MemberTable implements Membership, Members {
     for (const listener of this.#listeners) listener(change);
   }
 
-  #changed(rumour?: string, isSaved = true): void {
+  #selfChanged(): void {
+    this.#changed();
+    this.#rumours.addMember(this.#self.id);
+  }
+
+  #changed({ isSaved = true }: { readonly isSaved?: boolean } = {}): void {
     this.#digest = undefined;
-    this.#views = undefined;
-    if (isSaved) this.#save();
-    if (rumour === undefined) return;
-    this.#rumours.set(rumour, 0);
-    this.#rumourListener();
+    if (isSaved) this.#saver.save();
   }
 
-  /** One save at a time: what changes meanwhile goes with the next one. */
-  #save(): void {
-    if (this.#isClosed) return;
-    this.#isDirty = true;
-    this.#saving ??= this.#saveAll();
-  }
-
-  async #saveAll(): Promise<void> {
-    // What changes in one go is saved in one go.
-    await Promise.resolve();
-    try {
-      while (this.#isDirty) {
-        this.#isDirty = false;
-        await this.#options.save(encodeTable(this.#table()));
-        this.#saveFailure = undefined;
-      }
-    } catch (error) {
-      this.#saveFailure = error;
-      this.#options.logger.warn('The member list could not be saved', { error });
-    } finally {
-      this.#saving = undefined;
-    }
-  }
-
-  #table(): SavedTable {
-    return {
+  #encode(): Uint8Array {
+    return encodeTable({
       storeId: this.#self.storeId,
       incarnation: this.#self.incarnation,
-      members: [...this.#others.values()],
+      members: this.#others.all,
       forgotten: [...this.#forgotten],
-      claims: [...this.#claims],
-    };
+      claims: this.#claims.entries,
+    });
   }
 }
 
-/** Its last sign of life is noted in place. */
-interface KnownMember extends Member {
-  lastSeen: number;
-}
-
-interface Views {
-  readonly present: readonly Member[];
-  readonly absent: readonly Member[];
-}
-
-function rumourOf(id: string): string {
-  return `@${id}`;
-}
-
-function rumourOfStore(storeId: string): string {
-  return `!${storeId}`;
-}
-
-const encoder = new TextEncoder();
-
-/** Sums the hashes of all parts, so that their order doesn't matter. */
-function digestOf(members: readonly MemberRecord[], forgotten: ReadonlySet<string>): string {
-  const sum = new Uint32Array(4);
-  const lanes = new Uint32Array(4);
-  const add = (text: string) => {
-    const bytes = encoder.encode(text);
-    hash128(bytes, bytes.length, lanes);
-    lanes.forEach((lane, index) => (sum[index] = (sum[index] ?? 0) + lane));
-  };
-  for (const record of members) add(JSON.stringify(Object.values(recordOf(record))));
-  for (const storeId of forgotten) add(storeId);
-  return Array.from(sum, (lane) => lane.toString(16).padStart(8, '0')).join('');
+function duplicateId({ id, address }: MemberRecord): KvsError {
+  return new KvsError(
+    'KVS_DUPLICATE_ID',
+    `Another node of the cluster is called ${id} (${address}): no two may have the same node_id`,
+  );
 }
 
 /** A doubt and its end: for a node that starts anew, and for the log, it is as if they had never been. */

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { TableSaver } from '../../src/peers/table-saver.ts';
+import { RecordingLogger } from '../store/harness.ts';
+
+/** A table of one number, whose saves end when the test says so. */
+class SavesUnderTest {
+  readonly logger = new RecordingLogger();
+  readonly begun: number[] = [];
+  readonly saver: TableSaver;
+  value = 0;
+  end: (error?: Error) => void = () => undefined;
+
+  constructor() {
+    this.saver = new TableSaver({
+      encode: () => Uint8Array.of(this.value),
+      save: (bytes) => {
+        this.begun.push(...bytes);
+        return new Promise((resolve, reject) => {
+          this.end = (error) => (error === undefined ? resolve() : reject(error));
+        });
+      },
+      logger: this.logger,
+    });
+  }
+
+  change(): void {
+    this.value++;
+    this.saver.save();
+  }
+
+  async untilBegun(count: number): Promise<void> {
+    while (this.begun.length < count) await Promise.resolve();
+  }
+}
+
+describe('a saver', () => {
+  it('writes once what came at once, and again what came meanwhile', async () => {
+    const t = new SavesUnderTest();
+    t.change();
+    t.change();
+    await t.untilBegun(1);
+    t.change();
+    t.change();
+    const saved = t.saver.saved();
+    t.end();
+    await t.untilBegun(2);
+    t.end();
+    await saved;
+    expect(t.begun).toEqual([2, 4]);
+  });
+
+  it('that fails says so in the log and to whoever waits, and tries again with the next change', async () => {
+    const t = new SavesUnderTest();
+    const failed = t.saver.saved().catch((error: unknown) => error);
+    const failure = new Error('no disk');
+    await t.untilBegun(1);
+    t.end(failure);
+    expect(await failed).toBe(failure);
+    expect(t.logger.lines).toEqual([{ level: 'warn', message: 'The member list could not be saved' }]);
+    const saved = t.saver.saved();
+    await t.untilBegun(2);
+    t.end();
+    await saved;
+  });
+
+  it('closes when what is under way is saved, and writes nothing from then on', async () => {
+    const t = new SavesUnderTest();
+    t.change();
+    await t.untilBegun(1);
+    const closed = t.saver.close();
+    t.change();
+    t.end();
+    await closed;
+    await t.saver.saved();
+    expect(t.begun).toEqual([1]);
+  });
+});
