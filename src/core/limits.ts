@@ -35,8 +35,12 @@ export const limits = {
   changeLogEntriesMax: 1_000_000,
   /** The request line and the headers of one request. More is refused with KVS_HEADERS_TOO_LARGE. */
   headerBytesMax: 16_384,
-  /** Headers of one request; the others are not looked at. */
+  /** Headers of one request. More are refused with KVS_HEADERS_TOO_LARGE. */
   headersMax: 100,
+  /** Requests that wait for their answer, over all connections. One more is refused with KVS_OVERLOADED. */
+  requestsMax: 16_384,
+  /** Bytes of request bodies that have not come whole yet. A body beyond them is refused with KVS_OVERLOADED. */
+  bodiesBytesMax: 256 * 1_024 * 1_024,
   /** The body of a handshake between nodes. A larger one is refused with KVS_VALUE_TOO_LARGE. */
   handshakeBytesMax: 65_536,
   /** Members that a node knows at one time. One more is refused with KVS_OVERLOADED. */
@@ -94,6 +98,7 @@ assert(limits.commitWritesMax <= limits.pendingWritesMax, 'a full commit group f
 assert(limits.commitBytesMax <= limits.pendingWriteBytesMax, 'a full commit group fits in the queue');
 assert(limits.valueBytesCeiling <= limits.pendingWriteBytesMax, 'the largest value fits in the queue');
 assert(limits.valueBytesCeiling < limits.messageBytesMax, 'the largest value fits in a message');
+assert(limits.messageBytesMax <= limits.bodiesBytesMax, 'the largest message fits among the bodies');
 assert(limits.membersMax <= limits.peerAddressesMax, 'connections to all members can be kept');
 assert(limits.voteKeysMax <= limits.pageItemsMax, 'a vote is a page of keys at most');
 assert(limits.timestampMsMax <= Number.MAX_SAFE_INTEGER, 'timestamps are exact numbers');

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { KvsError } from '../core/errors.ts';
 import { problemAnswer, send } from './answer.ts';
+import { BodyReader } from './body.ts';
 import { rawPath, type HttpDeps, type KvsApp, type KvsEnv } from './context.ts';
 import { mountDebug } from './routes/debug.ts';
 import { mountHealth } from './routes/health.ts';
@@ -13,10 +14,11 @@ export function createApp(deps: HttpDeps): KvsApp {
   const app: KvsApp = new Hono<KvsEnv>({
     getPath: (request, options) => rawPath(request, options?.env),
   });
-  mountKv(app, deps);
+  const bodies = new BodyReader();
+  mountKv(app, deps, bodies);
   mountHealth(app, deps);
-  mountMembers(app, deps);
-  mountPeer(app, deps);
+  mountMembers(app, deps, bodies);
+  mountPeer(app, deps, bodies);
   mountDebug(app, deps);
   app.notFound((c) => send(c, problemAnswer(new KvsError('KVS_ROUTE_NOT_FOUND', 'There is no such route'))));
   app.onError((error, c) => {

@@ -1,17 +1,58 @@
 import type { IncomingMessage } from 'node:http';
 import { KvsError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
 import { header, type KvsContext } from './context.ts';
 
-/**
- * The whole body of a request.
- *
- * @throws KvsError KVS_VALUE_TOO_LARGE beyond `bytesMax`, KVS_BAD_BODY when it ends too early
- */
-export function readBody(c: KvsContext, bytesMax: number): Promise<Uint8Array> {
-  const declared = header(c, 'content-length');
-  if (declared !== undefined && Number(declared) > bytesMax) return Promise.reject(tooLarge(bytesMax));
-  const incoming = c.env?.incoming;
-  return incoming === undefined ? readWebRequest(c, bytesMax) : readIncoming(incoming, bytesMax);
+/** Reads the bodies of requests; those that have not come whole yet share `limits.bodiesBytesMax`. */
+export class BodyReader {
+  #pendingBytes = 0;
+
+  /**
+   * The whole body of a request.
+   *
+   * @throws KvsError KVS_VALUE_TOO_LARGE beyond `bytesMax`, KVS_BAD_BODY when it ends too early, KVS_OVERLOADED when
+   * too much is being read for others
+   */
+  read(c: KvsContext, bytesMax: number): Promise<Uint8Array> {
+    const declared = header(c, 'content-length');
+    if (declared !== undefined && Number(declared) > bytesMax) return Promise.reject(tooLarge(bytesMax));
+    const incoming = c.env?.incoming;
+    return incoming === undefined ? readWebRequest(c, bytesMax) : this.#readIncoming(incoming, bytesMax);
+  }
+
+  #readIncoming(incoming: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
+    let chunks: Buffer[] = [];
+    let bytes = 0;
+    let isOpen = true;
+    const end = (): void => {
+      if (isOpen) this.#pendingBytes -= bytes;
+      isOpen = false;
+    };
+    return new Promise((resolve, reject) => {
+      const fail = (error: KvsError): void => {
+        end();
+        chunks = [];
+        reject(error);
+      };
+      incoming.on('data', (chunk: Buffer) => {
+        // What still comes after a refusal is read and dropped, so that the client gets to see the answer.
+        if (!isOpen) return;
+        bytes += chunk.length;
+        this.#pendingBytes += chunk.length;
+        chunks.push(chunk);
+        if (bytes > bytesMax) fail(tooLarge(bytesMax));
+        else if (this.#pendingBytes > limits.bodiesBytesMax) fail(overloaded());
+      });
+      incoming.on('end', () => {
+        end();
+        resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks));
+      });
+      incoming.on('error', (cause) => fail(cutShort(cause)));
+      incoming.on('close', () => {
+        if (!incoming.complete) fail(cutShort(undefined));
+      });
+    });
+  }
 }
 
 async function readWebRequest(c: KvsContext, bytesMax: number): Promise<Uint8Array> {
@@ -20,32 +61,12 @@ async function readWebRequest(c: KvsContext, bytesMax: number): Promise<Uint8Arr
   return body;
 }
 
-function readIncoming(incoming: IncomingMessage, bytesMax: number): Promise<Uint8Array> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  return new Promise((resolve, reject) => {
-    incoming.on('data', (chunk: Buffer) => {
-      bytes += chunk.length;
-      if (bytes <= bytesMax) {
-        chunks.push(chunk);
-        return;
-      }
-      // What still comes is read and dropped, so that the client gets to see the answer.
-      chunks.length = 0;
-      reject(tooLarge(bytesMax));
-    });
-    incoming.on('end', () =>
-      resolve(chunks.length === 1 && chunks[0] !== undefined ? chunks[0] : Buffer.concat(chunks)),
-    );
-    incoming.on('error', (cause) => reject(cutShort(cause)));
-    incoming.on('close', () => {
-      if (!incoming.complete) reject(cutShort(undefined));
-    });
-  });
-}
-
 function tooLarge(bytesMax: number): KvsError {
   return new KvsError('KVS_VALUE_TOO_LARGE', `The body is larger than ${bytesMax} bytes`);
+}
+
+function overloaded(): KvsError {
+  return new KvsError('KVS_OVERLOADED', 'Too many bytes of other bodies are on their way');
 }
 
 function cutShort(cause: unknown): KvsError {

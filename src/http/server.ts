@@ -1,8 +1,9 @@
 import { getRequestListener } from '@hono/node-server';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
-import type { KvsErrorCode } from '../core/errors.ts';
+import { KvsError, type KvsErrorCode } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import { problemAnswer } from './answer.ts';
 import type { KvsApp } from './context.ts';
 import { peerPath } from './peer-endpoint.ts';
 import { problemBody, problems } from './problem.ts';
@@ -85,13 +86,32 @@ const plainPaths = ['/kv', peerPath];
  */
 function makeListener(app: KvsApp): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
   const adapter = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  return (incoming, outgoing) => {
-    if (plainPaths.some((path) => incoming.url?.startsWith(path))) {
-      void answerPlainly(app, incoming, outgoing);
-    } else {
-      void adapter(incoming, outgoing);
+  let requests = 0;
+  const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
+    requests++;
+    try {
+      if (plainPaths.some((path) => incoming.url?.startsWith(path))) {
+        await answerPlainly(app, incoming, outgoing);
+      } else {
+        await adapter(incoming, outgoing);
+      }
+    } finally {
+      requests--;
     }
   };
+  return (incoming, outgoing) => {
+    // One connection may carry any number of requests before the first is answered (pipelining).
+    if (requests >= limits.requestsMax) refuse(outgoing, 'KVS_OVERLOADED', 'Too many requests wait already');
+    // Node itself would leave out the others without a word, and with them what they say of the body.
+    else if (incoming.rawHeaders.length > 2 * limits.headersMax) {
+      refuse(outgoing, 'KVS_HEADERS_TOO_LARGE', `There are more than ${limits.headersMax} headers`);
+    } else void answer(incoming, outgoing);
+  };
+}
+
+function refuse(outgoing: ServerResponse, code: KvsErrorCode, detail: string): void {
+  const { status, headers, body } = problemAnswer(new KvsError(code, detail));
+  outgoing.writeHead(status, headers).end(body);
 }
 
 async function answerPlainly(

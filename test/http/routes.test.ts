@@ -120,6 +120,17 @@ describe('/members', () => {
     expect(problem.detail).toContain(detail);
   });
 
+  it.each(['/members/join', '/members/leave'])(
+    'refuses an incarnation at %s that no other node would take in',
+    async (path) => {
+      await post('/members/join', joining);
+      const body = { ...joining, incarnation: limits.incarnationMax + 1 };
+      expect(await (await post(path, body)).json()).toMatchObject({ status: 400, code: 'KVS_BAD_REQUEST' });
+      const [, known] = (await (await post('/members/join', joining)).json()) as { incarnation: number }[];
+      expect(known).toMatchObject({ incarnation: joining.incarnation, state: 'alive' });
+    },
+  );
+
   it('refuses another node with an id that is taken', async () => {
     const refused = await post('/members/join', { ...joining, id: 'node1' });
     expect(await refused.json()).toMatchObject({ status: 409, code: 'KVS_DUPLICATE_ID' });

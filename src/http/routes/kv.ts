@@ -3,7 +3,7 @@ import { KvsError } from '../../core/errors.ts';
 import { parseEncodedPath, type KeyPath } from '../../core/key-path.ts';
 import { limits } from '../../core/limits.ts';
 import { isAbsentAt, type Version } from '../../core/version.ts';
-import { readBody } from '../body.ts';
+import type { BodyReader } from '../body.ts';
 import { send } from '../answer.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { allowOnly } from '../methods.ts';
@@ -11,7 +11,7 @@ import { allowOnly } from '../methods.ts';
 const prefixLength = '/kv/'.length;
 
 /** `/kv/{path}`: the values. */
-export function mountKv(app: KvsApp, deps: HttpDeps): void {
+export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   app.get('/kv/*', (c) => {
     const path = pathOf(c);
     const known = deps.store.peek(path);
@@ -22,7 +22,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps): void {
     assertWritable();
     const path = pathOf(c);
     const { contentType, isJson } = contentTypeOf(c);
-    const data = await readBody(c, deps.maxValueBytes);
+    const data = await bodies.read(c, deps.maxValueBytes);
     if (isJson) assertJson(data);
     const [result] = await deps.store.write([{ kind: 'put', path, contentType, data }]);
     if (result?.outcome !== 'created' && result?.outcome !== 'replaced')

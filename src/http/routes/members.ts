@@ -2,32 +2,33 @@ import { z } from 'zod';
 import { KvsError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Member } from '../../core/membership.ts';
-import { readBody } from '../body.ts';
+import type { BodyReader } from '../body.ts';
 import type { HttpDeps, KvsApp, KvsContext } from '../context.ts';
 import { allowOnly } from '../methods.ts';
 
 const id = z.string().min(1).max(limits.nodeIdBytesMax);
 const whole = z.int().min(0);
+const incarnation = whole.max(limits.incarnationMax);
 
 const joinBody = z.object({
   id,
   address: z.string().regex(/^[^\s/]+:\d{1,5}$/, 'expected host:port'),
   store_id: z.string().min(1).max(64),
   joined_timestamp: whole.max(limits.timestampMsMax),
-  incarnation: whole,
+  incarnation,
 });
-const leaveBody = z.object({ id, incarnation: whole });
+const leaveBody = z.object({ id, incarnation });
 const forgetBody = z.object({ id });
 
 /** `/members`: who is there, and the handshakes between nodes. */
-export function mountMembers(app: KvsApp, { members, clock }: HttpDeps): void {
+export function mountMembers(app: KvsApp, { members, clock }: HttpDeps, bodies: BodyReader): void {
   for (const path of ['/members', '/members/']) {
     app.get(path, (c) => c.json(members.list().map(publicMember)));
     allowOnly(app, path, ['GET', 'HEAD']);
   }
 
   app.post('/members/join', async (c) => {
-    const body = await parseBody(c, joinBody);
+    const body = await parseBody(c, bodies, joinBody);
     const known = await members.join({
       id: body.id,
       address: body.address,
@@ -47,13 +48,13 @@ export function mountMembers(app: KvsApp, { members, clock }: HttpDeps): void {
   });
 
   app.post('/members/leave', async (c) => {
-    const body = await parseBody(c, leaveBody);
+    const body = await parseBody(c, bodies, leaveBody);
     await members.leave(body.id, body.incarnation);
     return c.body(null, 204);
   });
 
   app.post('/members/forget', async (c) => {
-    const body = await parseBody(c, forgetBody);
+    const body = await parseBody(c, bodies, forgetBody);
     await members.forget(body.id);
     return c.json({ forgotten: body.id });
   });
@@ -71,8 +72,8 @@ function publicMember(member: Member): Record<string, unknown> {
   };
 }
 
-async function parseBody<T>(c: KvsContext, schema: z.ZodType<T>): Promise<T> {
-  const bytes = await readBody(c, limits.handshakeBytesMax);
+async function parseBody<T>(c: KvsContext, bodies: BodyReader, schema: z.ZodType<T>): Promise<T> {
+  const bytes = await bodies.read(c, limits.handshakeBytesMax);
   let json: unknown;
   try {
     json = JSON.parse(Buffer.from(bytes).toString());

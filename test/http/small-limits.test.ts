@@ -1,0 +1,105 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { limits } from '../../src/core/limits.ts';
+import type { Version } from '../../src/core/version.ts';
+import { makeApp, rawRequest, serve } from './harness.ts';
+
+/** The same code with bounds so small that each of them is met with few requests. */
+vi.mock('../../src/core/limits.ts', async (original) => {
+  const module = await original<{ limits: Record<string, number> }>();
+  return { ...module, limits: { ...module.limits, headersMax: 10, requestsMax: 3, bodiesBytesMax: 2_000 } };
+});
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
+});
+
+async function start(deps: Parameters<typeof makeApp>[0] = {}) {
+  const under = await makeApp(deps);
+  const server = await serve(under.app);
+  cleanups.push(under.close, () => server.close(0));
+  return { ...under, port: server.port };
+}
+
+async function open(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.setEncoding('utf8');
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  cleanups.push(() => socket.destroy());
+  return socket;
+}
+
+describe('more requests than may wait', () => {
+  it('are refused, on whatever connection they come, until one has its answer', async () => {
+    const readers: ((version: Version | undefined) => void)[] = [];
+    const get = () => new Promise<Version | undefined>((resolve) => readers.push(resolve));
+    const { store } = await makeApp();
+    cleanups.push(() => store.close());
+    const { port } = await start({ store: { peek: () => undefined, get, write: store.write.bind(store) } });
+    const pipelined = await open(port);
+    let answers = '';
+    pipelined.on('data', (chunk: string) => (answers += chunk));
+    pipelined.write('GET /kv/k HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(limits.requestsMax));
+    while (readers.length < limits.requestsMax) await new Promise(setImmediate);
+    const refused = await rawRequest(port, 'GET /health/live');
+    expect(refused).toMatchObject({ status: 503, code: 'KVS_OVERLOADED' });
+    expect(refused.head).toMatch(/^Retry-After: 1$/m);
+    for (const settle of readers.splice(0)) settle(undefined);
+    expect(await rawRequest(port, 'GET /health/live')).toMatchObject({ status: 200 });
+    while (answers.split('KVS_KEY_NOT_FOUND').length <= limits.requestsMax) await once(pipelined, 'data');
+  });
+});
+
+describe('more bytes of bodies than may be on their way', () => {
+  /** One that finds no room beside two bodies of which all but the last byte has come. */
+  const small = (port: number) => rawRequest(port, 'PUT /kv/small', ['Content-Length: 3'], '111');
+  const untilSmall = async (port: number, status: number) => {
+    for (let answer = await small(port); answer.status !== status; answer = await small(port));
+  };
+
+  it('are refused with the answer in sight, and taken again when others have come whole or have ended', async () => {
+    const { port, store } = await start();
+    const head =
+      'PUT /kv/large HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\n';
+    const slow = [await open(port), await open(port)];
+    for (const socket of slow) socket.write(`${head}${'x'.repeat(999)}`);
+    await untilSmall(port, 503);
+    expect(await small(port)).toMatchObject({ code: 'KVS_OVERLOADED' });
+    const late = await open(port);
+    late.write(`${head}${'x'.repeat(500)}`);
+    const [refused] = (await once(late, 'data')) as [string];
+    expect(refused).toMatch(/^HTTP\/1\.1 503 [^]*KVS_OVERLOADED/);
+    // What is left of it is dropped, and the connection goes on.
+    late.write(`${'x'.repeat(500)}GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n`);
+    const [next] = (await once(late, 'data')) as [string];
+    expect(next).toMatch(/^HTTP\/1\.1 200/);
+    expect(store.sequence).toBe(0);
+
+    slow[0]?.write('x');
+    const [stored] = (await once(slow[0] as Socket, 'data')) as [string];
+    expect(stored).toMatch(/^HTTP\/1\.1 201/);
+    await untilSmall(port, 201);
+    // Full again, until the one that is half there goes away.
+    slow[0]?.write(`${head}${'x'.repeat(999)}`);
+    await untilSmall(port, 503);
+    slow[1]?.destroy();
+    await untilSmall(port, 200);
+  });
+});
+
+describe('more headers than a request may have', () => {
+  it('are refused rather than left out', async () => {
+    const { port, store } = await start();
+    const filler = (count: number) => Array.from({ length: count }, (_, i) => `X-${i}: 1`);
+    const put = (count: number) =>
+      rawRequest(port, 'PUT /kv/k', [...filler(count - 4), 'Content-Length: 1', 'Content-Type: text/x'], '1');
+    expect(await put(limits.headersMax + 1)).toMatchObject({ status: 431, code: 'KVS_HEADERS_TOO_LARGE' });
+    expect(await put(limits.headersMax + 60)).toMatchObject({ status: 431, code: 'KVS_HEADERS_TOO_LARGE' });
+    expect(store.sequence).toBe(0);
+    expect(await put(limits.headersMax)).toMatchObject({ status: 201 });
+    expect((await rawRequest(port, 'GET /kv/k')).head).toContain('Content-Type: text/x');
+  });
+});
