@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises';
 import { isIPv6 } from 'node:net';
 import { toPromise } from 'xstate';
 import { composeNode, type Listening, type Served } from './compose-node.ts';
@@ -7,7 +6,9 @@ import { KvsError } from './core/errors.ts';
 import type { Logger } from './core/ports.ts';
 import { createApp } from './http/app.ts';
 import { PeerClient } from './http/peer-client.ts';
+import { hostInUrl } from './host-in-url.ts';
 import { listen } from './http/server.ts';
+import { SeedResolver } from './seed-resolver.ts';
 import type { Level } from './store/level.ts';
 import { RocksdbLevel } from './store/rocksdb-level.ts';
 import { openVersionStore, type OpenVersionStore, type VersionStoreOptions } from './store/version-store.ts';
@@ -31,6 +32,7 @@ export interface RunningNode {
  */
 export async function startNode(config: Config, { logger }: { logger: Logger }): Promise<RunningNode> {
   const peers = new PeerClient();
+  const seeds = new SeedResolver();
   const { root } = composeNode(config, {
     clock: systemClock,
     random: systemRandom,
@@ -38,7 +40,7 @@ export async function startNode(config: Config, { logger }: { logger: Logger }):
     openStore: (listeners) => openStoreOf(config, logger, listeners),
     listen: (served) => listenOn(config, served, logger),
     send: (address, message, { deadlineMs }) => peers.send(address, message, { deadlineMs }),
-    resolve: resolveSeed,
+    resolve: (seed) => seeds.resolve(seed),
   });
   root.start();
 
@@ -108,14 +110,6 @@ async function listenOn(
   };
 }
 
-/** A name may stand for several addresses, all of which are seeds. */
-async function resolveSeed(seed: string): Promise<readonly string[]> {
-  const [, host, port] = /^\[?(.*?)\]?:(\d+)$/.exec(seed) ?? [];
-  if (host === undefined || port === undefined) return [];
-  const found = await lookup(host, { all: true });
-  return found.map(({ address }) => `${hostInUrl(address)}:${port}`);
-}
-
 async function openStoreOf(
   config: Config,
   logger: Logger,
@@ -172,10 +166,6 @@ function advertisedAddress(config: Config, port: number): string {
   const given = config.advertise_address;
   if (given === '') return `${hostInUrl(config.bind_address)}:${port}`;
   return isIPv6(given) || !/:\d+$/.test(given) ? `${hostInUrl(given)}:${port}` : given;
-}
-
-function hostInUrl(host: string): string {
-  return host.includes(':') ? `[${host}]` : host;
 }
 
 function asError(error: unknown): Error {

@@ -49,6 +49,8 @@ export const limits = {
   forgottenMax: 4_096,
   /** Records in one message of rumours; the others go with the next one. */
   rumourRecordsMax: 32,
+  /** Addresses of seeds that one attempt to join calls; where names stand for more, the others have their turn later. */
+  seedAddressesMax: 256,
   /** Items on one page of any internal listing. */
   pageItemsMax: 1_000,
   /** Bytes of values on one page, unless a single value is larger. */

@@ -68,9 +68,11 @@ export class Bootstrap implements Steps {
 
   async step(): Promise<StepKind | null> {
     await this.#resume();
+    const { members } = this.#ports;
+    for (const id of this.#partial.keys()) if (members.get(id) === undefined) this.#partial.delete(id);
     const asked = this.#ahead ?? this.#ask(this.#position);
     this.#ahead = undefined;
-    if (asked === undefined && this.#ports.members.present().length === 0)
+    if (asked === undefined && members.present().length === 0)
       throw new KvsError('KVS_PEER_UNREACHABLE', 'No member of the cluster answers yet');
     if (asked === undefined) return this.#finish();
     const { member, isPartial } = asked;

@@ -4,15 +4,22 @@ import type { MemberTable } from './member-table.ts';
 /** Who holds what of whom. What this node says of itself is on its disk, after the data that it speaks of. */
 export class Claims {
   readonly #store: Pick<VersionStore, 'setNote' | 'note'>;
-  readonly #members: Pick<MemberTable, 'noteClaim'>;
+  readonly #members: Pick<MemberTable, 'noteClaim' | 'isMemberStore'>;
 
-  constructor(store: Pick<VersionStore, 'setNote' | 'note'>, members: Pick<MemberTable, 'noteClaim'>) {
+  constructor(
+    store: Pick<VersionStore, 'setNote' | 'note'>,
+    members: Pick<MemberTable, 'noteClaim' | 'isMemberStore'>,
+  ) {
     this.#store = store;
     this.#members = members;
   }
 
-  /** Notes up to where this node holds what a peer's store had; settles when it is durable. */
+  /**
+   * Notes up to where this node holds what a peer's store had; settles when it is durable. Of stores that no member has
+   * nothing is noted: strangers must not fill the disk.
+   */
   async noteHeld(peerStoreId: string, sequence: number): Promise<void> {
+    if (!this.#members.isMemberStore(peerStoreId)) return;
     await this.#store.setNote(`holds/${peerStoreId}`, encodeSequence(sequence));
   }
 

@@ -66,8 +66,10 @@ export class Exchange implements Steps {
   }
 
   async step(): Promise<StepKind | null> {
+    // First of all what is in memory with its values.
+    if (this.#newer.length > 0) return this.#push();
     if (this.#selections.length > 0) return this.#fetch();
-    if (this.#newer.length > 0 || this.#toPush.length > 0) return this.#push();
+    if (this.#toPush.length > 0) return this.#push();
     if (this.#leaves.length > 0) return this.#listLeaves();
     if (this.#start === undefined || this.#branches === undefined) return this.#compare();
     if (this.#branches.length > 0) return this.#descend(this.#branches);

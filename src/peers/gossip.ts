@@ -15,6 +15,8 @@ const exchangePartnersMax = 3;
 const rumourFanOut = 3;
 /** Members of former days that are asked beside the seeds when this node starts. */
 const formerMembersAsked = 3;
+/** Addresses whose complaint is remembered; for one more the oldest is forgotten, and may be logged again. */
+const complaintsMax = 256;
 
 export interface GossipPorts {
   readonly members: Membership;
@@ -52,8 +54,13 @@ export class PeerGossip implements Gossip {
     const { members, random } = this.#ports;
     const seeds = await this.#seedAddresses();
     const unasked = this.#knownOthers().filter(({ address }) => !seeds.includes(address));
-    const former = shuffled(unasked, () => random.next(), formerMembersAsked);
-    const others = seeds.filter((address) => address !== members.self.address);
+    const chance = (): number => random.next();
+    const former = shuffled(unasked, chance, formerMembersAsked);
+    const others = shuffled(
+      seeds.filter((address) => address !== members.self.address),
+      chance,
+      limits.seedAddressesMax,
+    );
     const asked: PeerAddress[] = [...others.map((address) => ({ address })), ...former];
     if (asked.length === 0) return 'empty';
     const greetings = await Promise.all(asked.map((address) => this.#greet(address)));
@@ -147,6 +154,9 @@ export class PeerGossip implements Gossip {
   #complain(address: string, { code, message }: KvsError): void {
     if (this.#complaints.get(address) === message) return;
     this.#complaints.set(address, message);
+    // What a name stands for may change for ever.
+    for (const [oldest] of this.#complaints)
+      if (this.#complaints.size > complaintsMax) this.#complaints.delete(oldest);
     this.#ports.logger.error(`${address} refuses this node: ${message}`, { code, address });
   }
 

@@ -54,6 +54,7 @@ export class MemberTable implements Membership, Members {
   /** Until something changes. */
   #digest: string | undefined;
   #isFull = false;
+  #isMemoryFull = false;
   #refusal: KvsError | undefined;
 
   constructor(options: MemberTableOptions) {
@@ -264,6 +265,11 @@ export class MemberTable implements Membership, Members {
     this.#saver.save();
   }
 
+  /** True for the store of a member that is known, dead ones included. */
+  isMemberStore(storeId: string): boolean {
+    return this.#holderOf(storeId) !== undefined;
+  }
+
   /** True when no other member is known, dead ones included. */
   get isAlone(): boolean {
     return this.#others.size === 0;
@@ -360,6 +366,15 @@ export class MemberTable implements Membership, Members {
     );
   }
 
+  #warnOfFullMemory(storeId: string): void {
+    if (this.#isMemoryFull) return;
+    this.#isMemoryFull = true;
+    this.#options.logger.warn(
+      `This node remembers ${limits.forgottenMax} forgotten stores already, and forgets no other`,
+      { store: storeId },
+    );
+  }
+
   #setState(member: Member, state: MemberState): void {
     this.#set({ ...member, state }, member);
   }
@@ -383,8 +398,11 @@ export class MemberTable implements Membership, Members {
   }
 
   #forgetStore(storeId: string): void {
-    if (this.#forgotten.has(storeId) || this.#forgotten.size >= limits.forgottenMax) return;
-    if (storeId === this.#self.storeId) return;
+    if (this.#forgotten.has(storeId) || storeId === this.#self.storeId) return;
+    if (this.#forgotten.size >= limits.forgottenMax) {
+      this.#warnOfFullMemory(storeId);
+      return;
+    }
     this.#forgotten.add(storeId);
     this.#claims.drop(storeId);
     this.#changed();

@@ -80,6 +80,15 @@ export class VersionPage {
 const firstReadKeys = 8;
 const readGrowth = 8;
 
+/** Versions in their order, page by page. */
+export function* pagesOf(versions: readonly KeyVersion[]): Generator<KeyVersion[]> {
+  for (let at = 0; at < versions.length;) {
+    const page = pageOf(versions.slice(at));
+    at += page.length;
+    yield page;
+  }
+}
+
 /** The first of some versions, as many as fit on a page. */
 export function pageOf(versions: Iterable<KeyVersion>): KeyVersion[] {
   const page = new VersionPage();

@@ -1,8 +1,9 @@
 import { KvsError } from '../core/errors.ts';
+import type { KeyPath } from '../core/key-path.ts';
 import { hex, packEntries } from '../core/leaf-entries.ts';
 import { limits } from '../core/limits.ts';
 import type { MemberRecord } from '../core/membership.ts';
-import type { PeerCallName, PeerReply, PeerRequest, PeerTransport } from '../core/peer-calls.ts';
+import type { Ballot, PeerCallName, PeerReply, PeerRequest, PeerTransport } from '../core/peer-calls.ts';
 import type { VersionStore } from '../core/ports.ts';
 import type { Claims } from './claims.ts';
 import { ListedLeaves } from './listed-leaves.ts';
@@ -171,16 +172,7 @@ export class PeerService {
           isWhole: isWhole(),
         };
       },
-      vote: async ({ paths }) => {
-        const held = await store.getMany(paths);
-        return {
-          held: held.map((version) => {
-            if (version === undefined) return null;
-            const { timestamp, counter, uuid, votes, origin, originJoined } = version;
-            return { timestamp, counter, uuid, votes, origin, originJoined };
-          }),
-        };
-      },
+      vote: async ({ paths }) => ({ held: await ballotsOf(store, paths) }),
       leave: ({ incarnation }, from) => {
         const known = members.get(from.id);
         if (known?.storeId === from.storeId) {
@@ -190,6 +182,24 @@ export class PeerService {
       },
     };
   }
+}
+
+/** Keys whose versions are read for a vote at one time: their values are in memory until then. */
+const ballotsAtOnce = 16;
+
+async function ballotsOf(store: VersionStore, paths: readonly KeyPath[]): Promise<(Ballot | null)[]> {
+  const ballots: (Ballot | null)[] = [];
+  for (let at = 0; at < paths.length; at += ballotsAtOnce) {
+    for (const version of await store.getMany(paths.slice(at, at + ballotsAtOnce))) {
+      if (version === undefined) {
+        ballots.push(null);
+        continue;
+      }
+      const { timestamp, counter, uuid, votes, origin, originJoined } = version;
+      ballots.push({ timestamp, counter, uuid, votes, origin, originJoined });
+    }
+  }
+  return ballots;
 }
 
 /** Selections whose paths are looked for at one time. */

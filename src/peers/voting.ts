@@ -6,6 +6,7 @@ import type { Ballot, PeerTransport } from '../core/peer-calls.ts';
 import type { Clock, Decision, Logger, Membership, VersionStore, VoteResult } from '../core/ports.ts';
 import type { KeyVersion, Version } from '../core/version.ts';
 import type { Merger } from './merger.ts';
+import { pagesOf } from './pages.ts';
 import { isBeyondVote, tally, type Outcome, type Vote } from './tally.ts';
 
 /** A vote ends after this time with whoever has answered, ms. */
@@ -58,7 +59,8 @@ export async function holdVote(ports: VotingPorts, paths: readonly KeyPath[]): P
       });
     }
   }
-  await ports.merger.merge(winners, { from: members.self.id });
+  // All at once may be more than ever fits in the queue of writes.
+  for (const page of pagesOf(winners)) await ports.merger.merge(page, { from: members.self.id });
   ports.publish(winners);
   for (const { path, winner, origin, tally } of decisions) {
     ports.logger.info('A conflict was decided by vote', { path, winner, origin, tally });

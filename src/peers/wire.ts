@@ -102,7 +102,16 @@ const sequence = whole.max(limits.sequenceMax);
 const rootBytes = bytes.refine(({ length }) => length === digestBytes, 'not a digest');
 const rowBytes = bytes.refine(({ length }) => length === branchCount * digestBytes, 'not a row of digests');
 const entries = bytes.refine(({ length }) => length % entryBytes === 0, 'not leaf entries');
+const newestEntries = entries.refine(({ length }) => length <= limits.pageItemsMax * entryBytes, 'too many');
 const hashes = bytes.refine(({ length }) => length % pathHashBytes === 0, 'not hashes of paths');
+/** A page of hashes together, however they are spread over leaves. */
+const selections = z
+  .array(z.object({ leaf: index, hashes }))
+  .max(limits.pageItemsMax)
+  .refine(
+    (all) => all.reduce((sum, one) => sum + one.hashes.length, 0) <= limits.pageItemsMax * pathHashBytes,
+    'too many hashes',
+  );
 
 const schemas: {
   readonly [Name in PeerCallName]: {
@@ -124,8 +133,8 @@ const schemas: {
     reply: z.object({ newer: versions, hasConflict: z.boolean() }),
   },
   compare: {
-    request: z.object({ sequence, root: rootBytes, newest: entries }),
-    reply: z.object({ isReady: z.boolean(), sequence, root: rootBytes, newest: entries }),
+    request: z.object({ sequence, root: rootBytes, newest: newestEntries }),
+    reply: z.object({ isReady: z.boolean(), sequence, root: rootBytes, newest: newestEntries }),
   },
   branches: { request: nothing, reply: z.object({ digests: rowBytes }) },
   leaves: {
@@ -137,9 +146,7 @@ const schemas: {
     reply: z.object({ listings: z.array(z.object({ leaf: index, entries })).max(limits.pageItemsMax) }),
   },
   fetch: {
-    request: z.object({
-      selections: z.array(z.object({ leaf: index, hashes })).max(limits.pageItemsMax),
-    }),
+    request: z.object({ selections }),
     reply: z.object({ versions, isComplete: z.boolean() }),
   },
   complete: {

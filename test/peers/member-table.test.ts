@@ -513,6 +513,18 @@ describe('forgetting', () => {
     expect(await rejectionOf(t.table.forget('b'))).toBe('KVS_OVERLOADED');
     expect(t.table.get('b')).toBeDefined();
   });
+
+  it('beyond that is ignored in news, and left undone for those gone for long, with one warning', () => {
+    const t = new TableUnderTest({ forgetAfterMs: hourMs / 2 });
+    t.hear(record('b', { state: 'dead' }));
+    const forgotten = Array.from({ length: limits.forgottenMax + 2 }, (_, i) => `gone-${i}`);
+    t.table.merge({ records: [], forgotten });
+    t.clock.ms += hourMs;
+    t.table.forgetLongGone();
+    expect(t.table.news().forgotten).toEqual(forgotten.slice(0, limits.forgottenMax));
+    expect(t.table.get('b')).toBeDefined();
+    expect(t.logger.lines.filter(({ level }) => level === 'warn')).toHaveLength(1);
+  });
 });
 
 describe('rumours', () => {

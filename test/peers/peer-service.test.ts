@@ -6,6 +6,9 @@ import {
   type PeerReply,
   type PeerRequest,
 } from '../../src/core/peer-calls.ts';
+import type { KeyPath } from '../../src/core/key-path.ts';
+import { limits } from '../../src/core/limits.ts';
+import type { OpenVersionStore } from '../../src/store/version-store.ts';
 import { decodeReply, encodeRequest, type Envelope } from '../../src/peers/wire.ts';
 import { FixedClock, foreign, path, put } from '../store/harness.ts';
 import { TestNode, Wire } from './cluster.ts';
@@ -163,6 +166,47 @@ describe('a probe for somebody else', () => {
     const { a, b, wire } = await startTwo();
     expect(await ask(a, b, 'probe', { id: 'b', deadlineMs: 100 })).toEqual({ isAlive: true });
     expect(wire.sent.map(({ name }) => name)).toEqual(['probe']);
+  });
+});
+
+describe('a stranger', () => {
+  it('that says an exchange is complete leaves no note on the disk', async () => {
+    const { b } = await startTwo();
+    const request = { holds: 1, sequence: 1, storeId: b.store.storeId };
+    const envelope = { cluster: 'kvs', from: { id: 'x', storeId: 'store-x' }, to: null };
+    const reply = await b.service.answer(encodeRequest(envelope, 'complete', request));
+    expect(decodeReply('complete', reply)).toBeNull();
+    expect(await b.claims.holds('store-x')).toBe(0);
+  });
+});
+
+describe('a question of a vote', () => {
+  it('reads few values at one time, however many keys it is about', async () => {
+    const wire = new Wire();
+    const a = await TestNode.start({ id: 'a', wire });
+    const reads: number[] = [];
+    const wrap = (store: OpenVersionStore) =>
+      Object.assign(Object.create(store) as OpenVersionStore, {
+        getMany: (paths: readonly KeyPath[]) => {
+          reads.push(paths.length);
+          return store.getMany(paths);
+        },
+        merge: store.merge.bind(store),
+      });
+    const b = await TestNode.start({ id: 'b', wire, clock: a.clock, wrap });
+    a.meet(b);
+    const keys = Array.from({ length: limits.voteKeysMax }, (_, i) => path(`k${i}`));
+    await b.merger.merge(
+      keys.slice(1).map((key) => ({ path: key, version: foreign() })),
+      { from: 'a' },
+    );
+    const { held } = await ask(a, b, 'vote', { paths: keys });
+    expect(held.map((ballot) => ballot?.uuid)).toEqual([
+      undefined,
+      ...keys.slice(1).map(() => foreign().uuid),
+    ]);
+    expect(reads.reduce((sum, count) => sum + count)).toBe(keys.length);
+    expect(Math.max(...reads)).toBe(16);
   });
 });
 

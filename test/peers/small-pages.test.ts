@@ -18,6 +18,7 @@ vi.mock('../../src/core/limits.ts', async (original) => {
       listedEntriesMax: 10,
       comparedBranchesMax: 3,
       newestEntries: 2,
+      pendingWriteBytesMax: 1_500,
     },
   };
 });
@@ -204,6 +205,34 @@ describe('at every bound of a message', () => {
       keys.map(path),
     );
     for (const key of keys) expect(text(await a.store.get(path(key)))).toBe('x'.repeat(150));
+  });
+
+  it('winners of a vote that fill the queue of writes more than once are stored all the same', async () => {
+    const { a, b } = await startTwo();
+    const value = 'x'.repeat(limits.pendingWriteBytesMax / 5);
+    const keys = Array.from({ length: 7 }, (_, i) => `k${i}`);
+    await a.store.write(keys.map((key) => put(key, 'a')));
+    a.clock.ms++;
+    for (const key of keys) await b.store.write([put(key, value)]);
+    const { store, members, transport, merger, clock, logger } = a;
+    const ports = { store, members, transport, merger, clock, logger, publish: () => undefined };
+    expect((await holdVote(ports, keys.map(path))).undecided).toEqual([]);
+    for (const key of keys) expect(text(await a.store.get(path(key)))).toBe(value);
+  });
+
+  it('what turns out to be greater here, while it is fetched, is pushed before more is fetched', async () => {
+    const { a, b, wire } = await startTwo();
+    const keys = inOneLeaf;
+    for (const key of keys) await b.store.write([put(key, 'old')]);
+    const exchange = a.exchangeWith(b);
+    while (!wire.sent.some(({ name }) => name === 'entries')) await exchange.step();
+    a.clock.ms++;
+    for (const key of keys) await a.store.write([put(key, 'new')]);
+    const { length } = wire.sent;
+    for (let kind = await exchange.step(); kind !== null; kind = await exchange.step());
+    const names = wire.sent.slice(length).map(({ name }) => name);
+    expect(names.slice(0, 4)).toEqual(['fetch', 'push', 'fetch', 'push']);
+    await expectEqual(a, b);
   });
 });
 

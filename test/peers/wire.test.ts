@@ -240,6 +240,26 @@ describe('a field out of bounds', () => {
         })),
       },
     ],
+    [
+      'more hashes than a page, over several leaves',
+      'fetch',
+      {
+        selections: [
+          { leaf: 0, hashes: new Uint8Array(limits.pageItemsMax * 8) },
+          { leaf: 1, hashes: new Uint8Array(8) },
+        ],
+      },
+    ],
+    [
+      'more entries among the newest than a page',
+      'compare',
+      { sequence: 0, root: new Uint8Array(16), newest: new Uint8Array((limits.pageItemsMax + 1) * 28) },
+    ],
+    [
+      'more forgotten stores than are remembered',
+      'ping',
+      { records: [], forgotten: Array(limits.forgottenMax + 1).fill('s') },
+    ],
     ['half a hash', 'fetch', { selections: [{ leaf: 0, hashes: new Uint8Array(4) }] }],
     ['more paths than a page', 'vote', { paths: Array(limits.pageItemsMax + 1).fill('a') }],
     [
