@@ -8,6 +8,8 @@ export type LogLevel = keyof Logger;
 /** A stream that lines go to: the part of a process's standard streams that is used. */
 export interface LogStream {
   write(text: string): unknown;
+  /** What was written and has not left the process yet, bytes. */
+  readonly writableLength?: number | undefined;
   readonly isTTY?: boolean | undefined;
   hasColors?(): boolean;
 }
@@ -28,6 +30,8 @@ const textLengthMax = 8_192;
 const itemsMax = 64;
 const depthMax = 5;
 const causesMax = 8;
+/** What may wait for a slow reader of one stream, bytes. Further entries are dropped, and counted in the next one. */
+const waitingBytesMax = 1_048_576;
 
 /**
  * A logger over a consola instance of its own; nothing global is touched. A JSON entry is one line
@@ -37,8 +41,8 @@ const causesMax = 8;
 export function createLogger(options: LogOptions): Logger {
   const withStacks = options.level === 'debug';
   const outputs = {
-    stdout: { stream: options.stdout, format: formatOf(options.format, options.stdout) },
-    stderr: { stream: options.stderr, format: formatOf(options.format, options.stderr) },
+    stdout: new Output(options.stdout, options.format),
+    stderr: new Output(options.stderr, options.format),
   };
   const consola = createConsola({
     level: LogLevels[options.level],
@@ -47,8 +51,8 @@ export function createLogger(options: LogOptions): Logger {
     reporters: [
       {
         log(entry) {
-          const { stream, format } = entry.level <= LogLevels.warn ? outputs.stderr : outputs.stdout;
-          stream.write(`${format(entryOf(entry, withStacks))}\n`);
+          const output = entry.level <= LogLevels.warn ? outputs.stderr : outputs.stdout;
+          output.write(entryOf(entry, withStacks));
         },
       },
     ],
@@ -70,6 +74,29 @@ interface Entry {
   readonly level: string;
   readonly message: string;
   readonly fields: Readonly<Record<string, Json>>;
+}
+
+/** One stream. A node must not fill its memory because nobody reads its log. */
+class Output {
+  readonly #stream: LogStream;
+  readonly #format: (entry: Entry) => string;
+  #dropped = 0;
+
+  constructor(stream: LogStream, format: LogOptions['format']) {
+    this.#stream = stream;
+    this.#format = formatOf(format, stream);
+  }
+
+  write(entry: Entry): void {
+    if ((this.#stream.writableLength ?? 0) > waitingBytesMax) {
+      this.#dropped++;
+      return;
+    }
+    const dropped = this.#dropped;
+    this.#dropped = 0;
+    const fields = dropped === 0 ? entry.fields : { ...entry.fields, dropped_before: dropped };
+    this.#stream.write(`${this.#format({ ...entry, fields })}\n`);
+  }
 }
 
 type Json = string | number | boolean | null | readonly Json[] | { readonly [name: string]: Json };

@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { stripVTControlCharacters } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -252,6 +254,41 @@ describe('A logger', () => {
       ),
       { numRuns: 300 },
     );
+  });
+
+  it('drops entries while a reader is too slow, and says how many with the next one', () => {
+    const stdout = Object.assign(recorder(), { writableLength: 1_048_577 });
+    const { logger, stderr } = loggerWith({ stdout });
+    logger.info('unseen');
+    logger.info('unseen');
+    logger.warn('on another stream');
+    expect(stdout.text).toBe('');
+    expect(JSON.parse(stderr.text)).toMatchObject({ message: 'on another stream' });
+    stdout.writableLength = 1_048_576;
+    logger.info('seen', { a: 1 });
+    logger.info('and again');
+    const [first, second] = stdout.text.trimEnd().split('\n');
+    expect(JSON.parse(first ?? '')).toMatchObject({ message: 'seen', a: 1, dropped_before: 2 });
+    expect(JSON.parse(second ?? '')).not.toHaveProperty('dropped_before');
+  });
+
+  it('fills no memory when nobody reads a pipe', async () => {
+    const script = `
+      import { createLogger } from ${JSON.stringify(new URL('../src/log.ts', import.meta.url).href)};
+      const { stdout, stderr } = process;
+      const logger = createLogger({ level: 'info', format: 'json', stdout, stderr });
+      for (let i = 0; i < 5_000; i++) logger.info('x'.repeat(1_000));
+      stderr.write(String(stdout.writableLength), () => process.exit(0));
+    `;
+    const child = spawn(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let waiting = '';
+    child.stderr.setEncoding('utf8').on('data', (chunk: string) => (waiting += chunk));
+    await once(child, 'exit');
+    child.stdout.destroy();
+    expect(Number(waiting)).toBeGreaterThan(0);
+    expect(Number(waiting)).toBeLessThan(2 * 1_048_576);
   });
 
   it('goes on when a stream throws', () => {

@@ -72,12 +72,22 @@ export class Inspector implements ActorInspector {
     this.#ids.set(ref, id);
     const known = this.#actors.get(id);
     if (known === undefined) {
+      if (this.#actors.size >= limits.actorsMax) this.#forgetEnded();
       const transitions = new Ring<ActorTransition>(limits.actorTransitionsMax);
       this.#actors.set(id, { id, ref, state: undefined, since: this.#clock.now(), restarts: 0, transitions });
     } else {
       known.ref = ref;
       known.restarts++;
       known.state = undefined;
+    }
+  }
+
+  /** Members come and go under ever new names, and with them the actors that are about one of them. */
+  #forgetEnded(): void {
+    for (const [id, { ref }] of this.#actors) {
+      if (ref.getSnapshot().status === 'active') continue;
+      this.#actors.delete(id);
+      return;
     }
   }
 

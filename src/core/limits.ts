@@ -86,6 +86,8 @@ export const limits = {
   voteKeysMax: 256,
   /** Decisions that are remembered for display. */
   decisionsMax: 100,
+  /** Actors that /debug shows. For one more, the one that is known longest of those that have ended is forgotten. */
+  actorsMax: 4_096,
   /** Transitions remembered for each actor under /debug; the oldest goes first. */
   actorTransitionsMax: 100,
   /** Transitions remembered over all actors together, for readers of /debug/events that come back. */
@@ -102,5 +104,9 @@ assert(limits.valueBytesCeiling <= limits.pendingWriteBytesMax, 'the largest val
 assert(limits.valueBytesCeiling < limits.messageBytesMax, 'the largest value fits in a message');
 assert(limits.messageBytesMax <= limits.bodiesBytesMax, 'the largest message fits among the bodies');
 assert(limits.membersMax <= limits.peerAddressesMax, 'connections to all members can be kept');
+assert(
+  4 * limits.membersMax <= limits.actorsMax,
+  'a pusher and a suspicion of each member are shown, and more',
+);
 assert(limits.voteKeysMax <= limits.pageItemsMax, 'a vote is a page of keys at most');
 assert(limits.timestampMsMax <= Number.MAX_SAFE_INTEGER, 'timestamps are exact numbers');

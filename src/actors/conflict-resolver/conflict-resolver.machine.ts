@@ -72,11 +72,15 @@ export const conflictResolverMachine = setup({
       decided: context.decided + params.result.decisions.length,
       decisions: [...context.decisions, ...params.result.decisions].slice(-limits.decisionsMax),
     })),
-    putBack: assign(({ context }) => ({
-      queue: new Set([...context.ballot, ...context.queue].slice(0, limits.conflictsMax)),
-      ballot: [],
-      failures: context.failures + 1,
-    })),
+    putBack: assign(({ context }) => {
+      const waiting = [...new Set([...context.ballot, ...context.queue])];
+      return {
+        queue: new Set(waiting.slice(0, limits.conflictsMax)),
+        overflown: context.overflown + Math.max(0, waiting.length - limits.conflictsMax),
+        ballot: [],
+        failures: context.failures + 1,
+      };
+    }),
   },
   guards: {
     hasConflicts: ({ context }) => context.queue.size > 0,

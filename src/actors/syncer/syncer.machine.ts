@@ -71,6 +71,8 @@ export const syncerMachine = setup({
         chance: context.chance(),
       });
       if (delay === undefined) return;
+      // One timer for each member: another one of the same id would not take its place.
+      enqueue.cancel(`catchup-${params.id}`);
       enqueue.raise({ type: 'catchup.due', id: params.id }, { id: `catchup-${params.id}`, delay });
     }),
     addSomebody: assign(({ context }) => {
@@ -98,6 +100,7 @@ export const syncerMachine = setup({
         chance: context.chance(),
       });
       enqueue.assign({ failures: { ...context.failures, [partner]: count } });
+      enqueue.cancel(`catchup-${partner}`);
       enqueue.raise({ type: 'catchup.due', id: partner }, { id: `catchup-${partner}`, delay });
     }),
   },
