@@ -260,14 +260,14 @@ export class MemberTable implements Membership, Members {
    * ignored.
    */
   noteClaim(storeId: string, sequence: number): void {
-    if (sequence <= this.#claims.of(storeId) || this.#others.holderOf(storeId) === undefined) return;
+    if (sequence <= this.#claims.of(storeId) || !this.isMemberStore(storeId)) return;
     this.#claims.note(storeId, sequence);
     this.#saver.save();
   }
 
   /** True for the store of a member that is known, dead ones included. */
   isMemberStore(storeId: string): boolean {
-    return this.#holderOf(storeId) !== undefined;
+    return this.#others.holderOf(storeId) !== undefined;
   }
 
   /** True when no other member is known, dead ones included. */
