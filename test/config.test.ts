@@ -245,6 +245,17 @@ describe('An error in a file names file, line, key, expectation and value', () =
     expect(errorOf(() => loadText(`${'k'.repeat(5_000)}: 1`)).length).toBeLessThan(1_100);
   });
 
+  it.each([
+    ['throttle_delay_ms', 2_147_483_647],
+    ['sync_interval', 2_147_483],
+    ['forget_member_hours', 876_000],
+  ])('also where a time is longer than a timer can wait, or anybody: %s', (key, most) => {
+    expect(errorOf(() => loadText(`${key}: ${most + 1}`))).toMatch(
+      new RegExp(`to ${most}, got ${most + 1}$`),
+    );
+    expect(loadText(`${key}: ${most}`)).toMatchObject({ [key]: most });
+  });
+
   it('also where the file is no UTF-8, or endless', () => {
     expect(errorOf(() => loadText(Uint8Array.of(0x70, 0xff)))).toBe(
       'kvs.yaml: expected UTF-8 text, got other bytes',

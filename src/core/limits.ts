@@ -2,7 +2,7 @@ import { assert } from './errors.ts';
 
 /**
  * Every bound of a node that no configuration key changes. Units stand last in the names.
- * What happens at each bound is written beside it; `docs/limits.md` lists them all with their tests.
+ * What happens at each bound is written beside it; `docs/limits.md` lists them all with their tests, and a test holds that.
  */
 export const limits = {
   /** A key path, percent-decoded, in UTF-8. A longer one is refused with KVS_BAD_PATH. */

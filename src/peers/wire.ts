@@ -22,16 +22,27 @@ import { checkVersion, type KeyVersion } from '../core/version.ts';
 
 const digestBytes = 16;
 
+/** Within one message. Whatever exceeds one of these is refused as a whole, before anything else of it is looked at. */
+const textBytesMax = 8_192;
+const arrayItemsMax = 65_536;
+const mapItemsMax = 64;
+const storeIdLengthMax = 64;
+const addressLengthMax = 300;
+/** The longest time that a peer may be asked to wait for another one, ms. */
+const probeDeadlineMsMax = 60_000;
+/** The reason of a refusal; a longer one is cut. */
+const reasonLengthMax = 1_000;
+
 const whole = z.int().min(0);
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not bytes');
 const nodeId = z
   .string()
   .min(1)
   .refine((id) => Buffer.byteLength(id) <= limits.nodeIdBytesMax, 'too long');
-const storeId = z.string().min(1).max(64);
+const storeId = z.string().min(1).max(storeIdLengthMax);
 const address = z
   .string()
-  .max(300)
+  .max(addressLengthMax)
   .regex(/^[^\s/]+:\d{1,5}$/);
 const path = z.string().transform((text, context): KeyPath => {
   try {
@@ -121,7 +132,7 @@ const schemas: {
 } = {
   ping: { request: news, reply: news },
   probe: {
-    request: z.object({ id: nodeId, deadlineMs: z.number().min(1).max(60_000) }),
+    request: z.object({ id: nodeId, deadlineMs: z.number().min(1).max(probeDeadlineMsMax) }),
     reply: z.object({ isAlive: z.boolean() }),
   },
   gossip: {
@@ -221,7 +232,7 @@ export function encodeReply<Name extends PeerCallName>(reply: PeerReply<Name>): 
 }
 
 export function encodeRefusal(error: KvsError): Uint8Array {
-  return encode([1, error.code, error.message.slice(0, 1_000)]);
+  return encode([1, error.code, error.message.slice(0, reasonLengthMax)]);
 }
 
 /** What a peer may refuse a call with; any other code becomes KVS_PEER_FAILED. */
@@ -377,10 +388,10 @@ function encodeMessage(message: readonly unknown[]): Uint8Array {
 function decodeMessage(message: Uint8Array): unknown {
   try {
     return decode(message, {
-      maxStrLength: 8_192,
+      maxStrLength: textBytesMax,
       maxBinLength: limits.messageBytesMax,
-      maxArrayLength: 65_536,
-      maxMapLength: 64,
+      maxArrayLength: arrayItemsMax,
+      maxMapLength: mapItemsMax,
       maxExtLength: 0,
     });
   } catch (cause) {

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { createActor, fromPromise, SimulatedClock, setup, waitFor } from 'xstate';
-import { collectDeadlineMs, collectorMachine } from '../../src/actors/collector/collector.machine.ts';
+import {
+  collectDeadlineMs,
+  collectIntervalMs,
+  collectorMachine,
+} from '../../src/actors/collector/collector.machine.ts';
 import { modeControllerMachine } from '../../src/actors/mode-controller/mode-controller.machine.ts';
 import type { ModeChanged } from '../../src/actors/mode-controller/mode-controller.events.ts';
 
@@ -68,6 +72,12 @@ describe('the collector', () => {
     const actor = createActor(machine, { clock, input: { intervalMs } }).start();
     return { actor, clock };
   }
+
+  it('waits for a part of the retention, but neither for no time nor for more than an hour', () => {
+    expect(collectIntervalMs(24 * 60_000)).toBe(60_000);
+    expect(collectIntervalMs(1)).toBe(200);
+    expect(collectIntervalMs(1e12)).toBe(3_600_000);
+  });
 
   it('collects once in every interval and shows what came of it', async () => {
     const result = { retired: 1, removed: 2, held: 3 };

@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { createActor, fromPromise, SimulatedClock, setup, waitFor, type AnyActorRef } from 'xstate';
 import { Inspector } from '../../src/actors/inspector.ts';
-import { nodeMachine, type HttpHandle, type StoreHandle } from '../../src/actors/node/node.machine.ts';
+import {
+  listenDeadlineMs,
+  nodeMachine,
+  openDeadlineMs,
+  type HttpHandle,
+  type StoreHandle,
+} from '../../src/actors/node/node.machine.ts';
 import {
   quietTimeMs,
   restartDelayMs,
@@ -186,6 +192,22 @@ describe('the node', () => {
     expect(actor.getSnapshot().value).toEqual({ draining: 'store' });
     await waitFor(actor, (snapshot) => snapshot.status === 'done');
     expect(order).toEqual(['http closing', 'store closed']);
+  });
+
+  it.each([
+    ['store', { openStore: () => new Promise<never>(() => undefined) }, openDeadlineMs],
+    ['port', { listenHttp: () => new Promise<never>(() => undefined) }, listenDeadlineMs],
+  ])('gives up a %s that does not open in time', async (what, options, deadlineMs) => {
+    const { actor, clock } = start(options);
+    await waitFor(actor, (snapshot) => snapshot.matches({ opening: what === 'store' ? 'store' : 'http' }));
+    clock.increment(deadlineMs - 1);
+    expect(actor.getSnapshot()).toMatchObject({ status: 'active' });
+    clock.increment(1);
+    await waitFor(actor, (snapshot) => snapshot.status === 'done');
+    expect(actor.getSnapshot()).toMatchObject({
+      value: 'failed',
+      output: { failure: new Error(`The ${what} did not open in time`) },
+    });
   });
 
   it('can be stopped while it opens', async () => {

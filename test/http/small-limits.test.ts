@@ -1,14 +1,16 @@
 import { once } from 'node:events';
-import { connect, type Socket } from 'node:net';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { limits } from '../../src/core/limits.ts';
 import type { Version } from '../../src/core/version.ts';
+import { PeerClient } from '../../src/http/peer-client.ts';
 import { makeApp, rawRequest, serve } from './harness.ts';
 
 /** The same code with bounds so small that each of them is met with few requests. */
 vi.mock('../../src/core/limits.ts', async (original) => {
   const module = await original<{ limits: Record<string, number> }>();
-  return { ...module, limits: { ...module.limits, headersMax: 10, requestsMax: 3, bodiesBytesMax: 2_000 } };
+  const small = { headersMax: 10, requestsMax: 3, bodiesBytesMax: 2_000, peerIdleMsMax: 50 };
+  return { ...module, limits: { ...module.limits, ...small } };
 });
 
 const cleanups: (() => unknown)[] = [];
@@ -101,5 +103,25 @@ describe('more headers than a request may have', () => {
     expect(store.sequence).toBe(0);
     expect(await put(limits.headersMax)).toMatchObject({ status: 201 });
     expect((await rawRequest(port, 'GET /kv/k')).head).toContain('Content-Type: text/x');
+  });
+});
+
+describe('a connection to a peer', () => {
+  it('that is idle for so long is closed', async () => {
+    const server = createServer((socket) => {
+      socket.on('data', () => socket.write('HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nr'));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const client = new PeerClient();
+    cleanups.push(
+      () => client.close(),
+      () => server.close(),
+    );
+    const connecting = once(server, 'connection');
+    const { port } = server.address() as AddressInfo;
+    await client.send(`127.0.0.1:${port}`, new Uint8Array(1), { deadlineMs: 20_000 });
+    const [socket] = (await connecting) as [Socket];
+    await once(socket.resume(), 'close');
   });
 });

@@ -1,19 +1,26 @@
 import { describe, expect, it } from 'vitest';
 import { KvsError } from '../../src/core/errors.ts';
 import { limits } from '../../src/core/limits.ts';
-import type { PeerAddress, PeerTransport } from '../../src/core/peer-calls.ts';
+import type { MembershipNews, PeerAddress, PeerCallName, PeerTransport } from '../../src/core/peer-calls.ts';
 import { PeerGossip } from '../../src/peers/gossip.ts';
 import { MemberTable } from '../../src/peers/member-table.ts';
+import { PeerProbing } from '../../src/peers/probing.ts';
 import { CountingRandom, FixedClock, RecordingLogger } from '../store/harness.ts';
 
-/** Speaks to seeds alone; whom it calls is kept, and everybody answers with one refusal. */
-function gossipWith(addresses: () => readonly string[], refusal: KvsError) {
+interface Called {
+  readonly name: PeerCallName;
+  readonly address: string;
+  readonly request: unknown;
+}
+
+/** Whom it calls is kept, and everybody answers with one refusal. */
+function gossipWith(addresses: () => readonly string[], refusal: KvsError, membersCount = 0) {
   const clock = new FixedClock();
   const logger = new RecordingLogger();
-  const called: string[] = [];
+  const calls: Called[] = [];
   const transport = {
-    call: (to: PeerAddress) => {
-      called.push(to.address);
+    call: (to: PeerAddress, name: PeerCallName, request: unknown) => {
+      calls.push({ name, address: to.address, request });
       return Promise.reject(refusal);
     },
   } as unknown as PeerTransport;
@@ -25,6 +32,11 @@ function gossipWith(addresses: () => readonly string[], refusal: KvsError) {
     forgetAfterMs: 0,
     save: async () => undefined,
   });
+  for (let i = 0; i < membersCount; i++) {
+    const id = `m${i}`;
+    const record = { id, address: `${id}:1`, storeId: id, joinedTimestamp: 1, incarnation: 0 };
+    members.merge({ records: [{ ...record, state: 'alive' }], forgotten: [] });
+  }
   let state = 1;
   const next = () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
   const random = Object.assign(new CountingRandom(), { next });
@@ -32,7 +44,9 @@ function gossipWith(addresses: () => readonly string[], refusal: KvsError) {
   const gossip = new PeerGossip({ members, transport, random, logger, seeds: ['seed:1'], resolve });
   const complaints = () =>
     logger.lines.filter(({ level }) => level === 'error').map(({ message }) => message);
-  return { gossip, called, complaints };
+  const called = () => calls.map(({ address }) => address);
+  const probing = new PeerProbing({ members, transport, random });
+  return { gossip, probing, calls, called, complaints };
 }
 
 const addressesFrom = (first: number, count: number) =>
@@ -43,10 +57,10 @@ describe('an attempt to join', () => {
     const all = addressesFrom(0, 2 * limits.seedAddressesMax);
     const { gossip, called } = gossipWith(() => all, new KvsError('KVS_PEER_UNREACHABLE', 'not there'));
     expect(await gossip.join()).toBe('nobody');
-    expect(new Set(called).size).toBe(limits.seedAddressesMax);
-    expect(called).toHaveLength(limits.seedAddressesMax);
+    expect(new Set(called()).size).toBe(limits.seedAddressesMax);
+    expect(called()).toHaveLength(limits.seedAddressesMax);
     for (let round = 0; round < 20; round++) await gossip.join();
-    expect(new Set(called).size).toBe(all.length);
+    expect(new Set(called()).size).toBe(all.length);
   });
 });
 
@@ -76,5 +90,50 @@ describe('complaints about seeds', () => {
     addresses = addressesFrom(0, 1);
     await gossip.join();
     expect(complaints()).toHaveLength(remembered + 2);
+  });
+});
+
+describe('of many members', () => {
+  const silence = new KvsError('KVS_PEER_UNREACHABLE', 'not there');
+  const start = () => gossipWith(() => [], silence, 50);
+
+  it('three of former days are asked beside the seeds', async () => {
+    const { gossip, calls } = start();
+    await gossip.join();
+    expect(calls.map(({ name }) => name)).toEqual(['gossip', 'gossip', 'gossip']);
+  });
+
+  it('one to three compare views at one time', async () => {
+    const counts = new Set<number>();
+    for (const { gossip, calls } = start(); counts.size < 3; calls.length = 0) {
+      await gossip.exchange().catch(() => undefined);
+      expect(calls.length).toBeGreaterThan(0);
+      expect(calls.length).toBeLessThanOrEqual(3);
+      counts.add(calls.length);
+    }
+  });
+
+  it('three hear of the news in one round, in a message of bounded length', async () => {
+    const { gossip, calls } = start();
+    await gossip.spread();
+    expect(calls).toHaveLength(3);
+    for (const { request } of calls) {
+      expect((request as MembershipNews).records).toHaveLength(limits.rumourRecordsMax);
+    }
+  });
+
+  it('three are asked to ask one that is silent', async () => {
+    const { probing, calls } = start();
+    expect(await probing.probe({ id: 'm0', directMs: 1, indirectMs: 1 })).toBe('unheard');
+    expect(calls.map(({ name }) => name)).toEqual(['ping', 'probe', 'probe', 'probe']);
+    calls.length = 0;
+    await probing.revisit();
+    expect(calls).toEqual([]);
+  });
+
+  it('sixteen hear the goodbye', async () => {
+    const { gossip, calls } = start();
+    await gossip.leave();
+    expect(calls.map(({ name }) => name)).toEqual(Array(limits.pushFanOut).fill('leave'));
   });
 });

@@ -209,6 +209,7 @@ describe('a field out of bounds', () => {
     ['a negative incarnation', { incarnation: -1 }],
     ['an unknown state', { state: 'asleep' }],
     ['an empty store id', { storeId: '' }],
+    ['a store id that is too long', { storeId: 's'.repeat(65) }],
   ])('%s is refused in a member, in news and in a handshake', (_, change) => {
     const member = { ...record, ...change };
     expect(codeOf(() => decodeRequest(request({ records: [member], forgotten: [] }, 'ping')))).toBe(
@@ -270,6 +271,7 @@ describe('a field out of bounds', () => {
     ['half a leaf entry', 'compare', { sequence: 0, root: new Uint8Array(16), newest: new Uint8Array(27) }],
     ['a sequence past its bound', 'complete', { holds: limits.sequenceMax + 1, sequence: 0, storeId: 's' }],
     ['no deadline', 'probe', { id: 'a', deadlineMs: 0 }],
+    ['a deadline past its bound', 'probe', { id: 'a', deadlineMs: 60_001 }],
   ])('%s is refused', (_, name, body) => {
     expect(codeOf(() => decodeRequest(request(body, name)))).toBe('KVS_BAD_REQUEST');
   });
@@ -280,6 +282,17 @@ describe('a field out of bounds', () => {
     ['a version out of bounds', 'fetch', { ...version({ 2: -1 }), isComplete: true }],
   ] as const)('%s makes a failure of the peer in a reply', (_, name, body) => {
     expect(codeOf(() => decodeReply(name, encode([0, body])))).toBe('KVS_PEER_FAILED');
+  });
+
+  it.each([
+    ['text', 8_192, (length: number) => 'x'.repeat(length)],
+    ['list', 65_536, (length: number) => Array(length).fill(0)],
+    ['map', 64, (length: number) => Object.fromEntries(Array.from({ length }, (_, i) => [i, i]))],
+  ])('a %s longer than %i is refused even where nobody looks at it', (_, lengthMax, make) => {
+    const codeWith = (later: unknown) =>
+      codeOf(() => decodeRequest(request({ incarnation: 1, later }, 'leave')));
+    expect(codeWith(make(lengthMax))).toBeUndefined();
+    expect(codeWith(make(lengthMax + 1))).toBe('KVS_BAD_REQUEST');
   });
 
   it('an unknown field is ignored, so that a later release may add one', () => {

@@ -39,7 +39,7 @@ interface NodeContext extends NodeInput {
 
 /** Opening a store may replay a long log; after this it is taken for stuck, ms. */
 export const openDeadlineMs = 300_000;
-const listenDeadlineMs = 30_000;
+export const listenDeadlineMs = 30_000;
 
 /**
  * Starts the node, keeps its actors alive, and stops everything in order.
