@@ -16,6 +16,7 @@ import {
   put,
   read,
   readAll,
+  requests,
   running,
   settle,
   split,
@@ -89,6 +90,20 @@ describe('a member that is started anew', () => {
       );
     }
     await cluster.check();
+  });
+
+  it('begins each life with an incarnation above all that it had, before anybody has told it of one', async () => {
+    // An address that is known beforehand, for one that changes raises the incarnation too.
+    const cluster = makeCluster({ nodes: 1, config: { advertise_address: addressOf(0) } });
+    const incarnations: number[] = [];
+    for (let life = 0; life < 4; life++) {
+      await start(cluster, 0);
+      const { members } = running(cluster, 0).cluster;
+      incarnations.push(members.self.incarnation);
+      await complete(cluster, members.saved());
+      machine(cluster, 0).crash();
+    }
+    expect(incarnations).toEqual([0, 1, 2, 3]);
   });
 
   it('one after the other, leaves the cluster able to write all the while, and loses nothing', async () => {
@@ -317,24 +332,33 @@ describe('a start', () => {
     await cluster.check();
   });
 
-  it('of a node whose only seed is itself ends alone, taking writes, and says so in its log', async () => {
+  it.each([
+    ['its own address', 'n1:80', 'normal', 0],
+    ['a name that stands for its own address', ownAlias, 'syncing', 0],
+    ['another address that leads to it', 'way-round:80', 'syncing', 2 * 10],
+  ])('of a node whose only seed is %s ends alone, taking writes', async (_, seed, firstMode, callsMax) => {
     const log: string[] = [];
     const cluster = makeCluster({
       nodes: 1,
-      config: { seed_nodes: [ownAlias] },
-      onLog: (_, level, message) => log.push(`${level} ${message}`),
+      config: { seed_nodes: [seed], ...quickGossip },
+      onLog: (_name, level, message) => log.push(`${level} ${message}`),
+      planted: {
+        send:
+          (send, { name }) =>
+          (address, message, options) =>
+            send(address === 'way-round:80' ? name : address, message, options),
+      },
     });
     await start(cluster, 0);
-    expect(running(cluster, 0).status.mode()).toBe('syncing');
-    await mode(cluster, 0, 'normal');
-    expect(log).toContain('info Every seed is this node itself: it is the first of its cluster');
+    expect(running(cluster, 0).status.mode()).toBe(firstMode);
+    await waitFor(cluster, 'n1 takes writes', () => running(cluster, 0).status.mode() === 'normal', secondMs);
     await put(cluster, 0, 'key', 'value');
-    await pass(cluster, 60 * secondMs);
-    expect(
-      running(cluster, 0)
-        .cluster.members.list()
-        .map(({ id }) => id),
-    ).toEqual(['n1']);
+    // At most it asks once in each round of gossip, and answers.
+    await pass(cluster, 10 * secondMs);
+    expect(requests(cluster, 'gossip')).toBeLessThanOrEqual(callsMax);
+    expect(running(cluster, 0).cluster.members.list()).toMatchObject([{ id: 'n1', state: 'alive' }]);
+    const alone = 'info Every seed is this node itself: it is the first of its cluster';
+    expect(log).toEqual(firstMode === 'syncing' ? [alone] : []);
     await cluster.check();
   });
 

@@ -17,6 +17,7 @@ import {
   putAtOnce,
   read,
   readAll,
+  requests,
   running,
   settle,
   split,
@@ -149,6 +150,36 @@ describe('synchronization', () => {
     await settle(cluster);
     expect(await read(cluster, 1, 'key')).toBe('value');
     expect(running(cluster, 1).status.mode()).toBe('read-only');
+    await cluster.check();
+  });
+});
+
+describe('a push', () => {
+  it('during which its key is written again is followed by one of the newer version', async () => {
+    let isHeld = false;
+    const released: (() => void)[] = [];
+    const cluster = await startCluster({
+      nodes: 2,
+      config: { sync_interval: 3_600, catchup_interval: 3_600 },
+      planted: {
+        send: (send) => async (address, message, options) => {
+          const reply = await send(address, message, options);
+          if (isHeld && options.name === 'push') await new Promise<void>((resolve) => released.push(resolve));
+          return reply;
+        },
+      },
+    });
+    await pass(cluster, newcomersComparedMs);
+    isHeld = true;
+    await put(cluster, 0, 'key', 'first');
+    await waitFor(cluster, 'the first version is there and not acknowledged', () => released.length === 1);
+    await put(cluster, 0, 'key', 'second');
+    isHeld = false;
+    const compared = requests(cluster, 'compare');
+    for (const release of released) release();
+    await waitForEqual(cluster, [0, 1]);
+    expect(await readAll(cluster, 'key')).toEqual(['second', 'second']);
+    expect(requests(cluster, 'compare')).toBe(compared);
     await cluster.check();
   });
 });
