@@ -16,6 +16,7 @@ import { pusherMachine } from './actors/replicator/pusher.machine.ts';
 import { replicatorMachine } from './actors/replicator/replicator.machine.ts';
 import { syncerMachine } from './actors/syncer/syncer.machine.ts';
 import type { ClusterOptions } from './cluster.ts';
+import type { ClusterTally } from './cluster-tally.ts';
 import type { CollectResult } from './core/ports.ts';
 import type { KeyVersion } from './core/version.ts';
 import { Bootstrap, noteBootstrapped } from './peers/bootstrap.ts';
@@ -38,6 +39,7 @@ export interface ClusterParts extends ClusterOptions {
   readonly members: MemberTable;
   readonly transport: WireTransport;
   readonly outboxes: Outboxes;
+  readonly tally: ClusterTally;
   readonly merger: Merger;
   readonly claims: Claims;
   readonly publish: (versions: readonly KeyVersion[]) => void;
@@ -138,6 +140,7 @@ function syncer({
   transport,
   claims,
   merger,
+  tally,
   mustBootstrap,
   chance,
 }: ActorParts): ChildSpec {
@@ -149,7 +152,7 @@ function syncer({
       members,
       open: (id: string) => {
         const member = members.get(id);
-        return member && new Exchange({ store, transport, claims, merger }, member);
+        return member && tally.exchange(new Exchange({ store, transport, claims, merger }, member));
       },
       isBootstrapping: mustBootstrap,
       syncIntervalMs: config.sync_interval * secondMs,
@@ -197,11 +200,15 @@ function conflictResolver({
   clock,
   logger,
   publish,
+  tally,
   chance,
 }: ActorParts): ChildSpec {
-  const vote = makeVote((paths) =>
-    holdVote({ store, members, transport, merger, clock, logger, publish }, paths),
-  );
+  const vote = makeVote(async (paths) => {
+    const ports = { store, members, transport, merger, clock, logger, publish };
+    const result = await holdVote(ports, paths);
+    tally.vote(paths.length, result);
+    return result;
+  });
   return {
     id: 'conflict-resolver',
     logic: conflictResolverMachine.provide({ actors: { vote } }),

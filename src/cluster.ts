@@ -1,5 +1,6 @@
 import type { ChildSpec } from './actors/node/supervision.ts';
 import { clusterActors } from './cluster-actors.ts';
+import { ClusterTally } from './cluster-tally.ts';
 import type { Config } from './config.ts';
 import type { Fact } from './core/facts.ts';
 import type { Clock, CollectResult, HeldTombstones, Logger, Random } from './core/ports.ts';
@@ -36,7 +37,10 @@ export interface ClusterOptions {
 
 /** A node's part in its cluster: what it knows of the others, how it answers them, and the actors that drive it. */
 export interface Cluster {
+  readonly name: string;
   readonly members: MemberTable;
+  readonly outboxes: Outboxes;
+  readonly tally: ClusterTally;
   readonly service: PeerService;
   /** As of the last collection. */
   heldTombstones(): HeldTombstones | undefined;
@@ -65,13 +69,17 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
 
   const transport = new WireTransport(config.cluster_name, members, options.send);
   const outboxes = new Outboxes(members, random);
+  const tally = new ClusterTally();
   const publish = (versions: readonly KeyVersion[], except?: string): void => {
     const filled = outboxes.add(versions, except);
     if (filled.length > 0) tell({ type: 'versions.accepted', members: filled });
   };
   const merger = new Merger({
     store,
-    onConflict: (paths) => tell({ type: 'conflict.detected', paths }),
+    onConflict: (paths) => {
+      tally.conflictsDetected += paths.length;
+      tell({ type: 'conflict.detected', paths });
+    },
     onRumour: publish,
   });
   const claims = new Claims(store, members);
@@ -100,6 +108,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     members,
     transport,
     outboxes,
+    tally,
     merger,
     claims,
     publish,
@@ -115,5 +124,13 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     transport,
     isWhole: options.isWhole,
   });
-  return { members, service, heldTombstones, actors: () => clusterActors(parts) };
+  return {
+    name: config.cluster_name,
+    members,
+    outboxes,
+    tally,
+    service,
+    heldTombstones,
+    actors: () => clusterActors(parts),
+  };
 }

@@ -220,6 +220,13 @@ export const configFields = {
     meaning: 'Who may read /debug: clients on this machine (local), all (on), or nobody (off).',
     cost: 'on shows the names of nodes and keys to whoever reaches the port.',
   },
+  metrics: {
+    ...choice('on', 'off'),
+    default: 'on',
+    meaning:
+      'on: /metrics answers everybody, for Prometheus. It names nodes and routes, and never a key or a value.',
+    cost: 'on counts every request, commit and call to a peer: less than a microsecond each.',
+  },
 } satisfies Record<string, Field<z.ZodType>>;
 
 export type ConfigKey = keyof typeof configFields;

@@ -8,6 +8,9 @@ import { createApp } from './http/app.ts';
 import { PeerClient } from './http/peer-client.ts';
 import { hostInUrl } from './host-in-url.ts';
 import { listen } from './http/server.ts';
+import { Meters } from './metrics/meters.ts';
+import { nodeMetrics } from './metrics/node-metrics.ts';
+import type { SendMessage } from './peers/wire-transport.ts';
 import { SeedResolver } from './seed-resolver.ts';
 import type { Level } from './store/level.ts';
 import { RocksdbLevel } from './store/rocksdb-level.ts';
@@ -33,13 +36,18 @@ export interface RunningNode {
 export async function startNode(config: Config, { logger }: { logger: Logger }): Promise<RunningNode> {
   const peers = new PeerClient();
   const seeds = new SeedResolver();
+  const meters = config.metrics === 'on' ? new Meters() : undefined;
+  const onSync = (seconds: number) => meters?.syncTimes.observe(seconds);
+  const level = new RocksdbLevel<Uint8Array, Uint8Array>(config.data_dir, { onSync });
+  const send: SendMessage = (address, message, { deadlineMs }) =>
+    peers.send(address, message, { deadlineMs });
   const { root } = composeNode(config, {
     clock: systemClock,
     random: systemRandom,
     logger,
-    openStore: (listeners) => openStoreOf(config, logger, listeners),
-    listen: (served) => listenOn(config, served, logger),
-    send: (address, message, { deadlineMs }) => peers.send(address, message, { deadlineMs }),
+    openStore: (listeners) => openStoreOf(level, config, logger, listeners),
+    listen: (served) => listenOn(config, served, { logger, level, meters }),
+    send: meters?.peers.calling(send) ?? send,
     resolve: (seed) => seeds.resolve(seed),
   });
   root.start();
@@ -70,19 +78,30 @@ export async function startNode(config: Config, { logger }: { logger: Logger }):
   };
 }
 
+/** What is known of a node beside what it serves. */
+interface Watching {
+  readonly logger: Logger;
+  readonly level: RocksdbLevel<Uint8Array, Uint8Array>;
+  /** Undefined: metrics are switched off. */
+  readonly meters: Meters | undefined;
+}
+
 async function listenOn(
   config: Config,
   { store, cluster, status, inspector }: Served,
-  logger: Logger,
+  { logger, level, meters }: Watching,
 ): Promise<Listening> {
   const closing = new AbortController();
+  const answer = (message: Uint8Array) => cluster.service.answer(message);
   const app = createApp({
     store,
     storeView: store,
     members: cluster.members,
-    peers: cluster.service,
+    peers: { answer: meters?.peers.answering(answer) ?? answer },
     status,
     inspector,
+    metrics:
+      meters && nodeMetrics({ meters, store, engine: level, cluster, status, inspector, clock: systemClock }),
     clock: systemClock,
     logger,
     maxValueBytes: config.max_value_bytes,
@@ -97,6 +116,7 @@ async function listenOn(
     keepAliveTimeoutMs: config.keep_alive_timeout_ms,
     connectionsMax: config.connections_max,
     maxValueBytes: config.max_value_bytes,
+    onAnswered: meters && ((answered) => meters.http.note(answered)),
   }).catch((cause: unknown) => {
     throw addressError(config, cause);
   });
@@ -111,11 +131,11 @@ async function listenOn(
 }
 
 async function openStoreOf(
+  level: RocksdbLevel<Uint8Array, Uint8Array>,
   config: Config,
   logger: Logger,
   listeners: Pick<VersionStoreOptions, 'onFailure' | 'onRecovery'>,
 ): Promise<OpenVersionStore> {
-  const level = new RocksdbLevel<Uint8Array, Uint8Array>(config.data_dir);
   try {
     return await openVersionStore({
       level: level as unknown as Level,

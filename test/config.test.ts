@@ -45,6 +45,7 @@ const defaults: Config = {
   log_level: 'info',
   log_format: 'auto',
   debug: 'local',
+  metrics: 'on',
 };
 
 function load(source: Partial<ConfigSource> = {}): LoadedConfig {

@@ -7,6 +7,7 @@ import { mountDebug } from './routes/debug.ts';
 import { mountHealth } from './routes/health.ts';
 import { mountKv } from './routes/kv.ts';
 import { mountMembers } from './routes/members.ts';
+import { mountMetrics } from './routes/metrics.ts';
 import { mountPeer } from './routes/peer.ts';
 
 /** Every route of a node. Each failure becomes a problem; what is not ours to explain is logged and kept back. */
@@ -20,6 +21,7 @@ export function createApp(deps: HttpDeps): KvsApp {
   mountMembers(app, deps, bodies);
   mountPeer(app, deps, bodies);
   mountDebug(app, deps);
+  mountMetrics(app, deps);
   app.notFound((c) => send(c, problemAnswer(new KvsError('KVS_ROUTE_NOT_FOUND', 'There is no such route'))));
   app.onError((error, c) => {
     if (error instanceof KvsError) return send(c, problemAnswer(error));

@@ -12,6 +12,8 @@ export interface HttpDeps {
   readonly peers: { answer(message: Uint8Array): Promise<Uint8Array> };
   readonly status: NodeStatus;
   readonly inspector: ActorInspector;
+  /** What /metrics answers; undefined: it is switched off. */
+  readonly metrics: { readonly contentType: string; text(): Promise<string> } | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
   /** The largest value, bytes. */
@@ -35,7 +37,11 @@ export type KvsContext = Context<KvsEnv>;
  * `%2e%2e` before anybody could refuse them.
  */
 export function rawPath(request: Request, env: Partial<HttpBindings> | undefined): string {
-  const target = env?.incoming?.url ?? request.url;
+  return pathOfTarget(env?.incoming?.url ?? request.url);
+}
+
+/** The path in a request line, which may hold a whole URL. */
+export function pathOfTarget(target: string): string {
   const start = target.startsWith('/') ? 0 : target.indexOf('/', target.indexOf('://') + 3);
   const end = target.indexOf('?');
   return target.slice(start, end < 0 ? undefined : end);

@@ -7,6 +7,7 @@ import { problemAnswer } from './answer.ts';
 import type { KvsApp } from './context.ts';
 import { peerPath } from './peer-endpoint.ts';
 import { problemBody, problems } from './problem.ts';
+import { noRoute, RoutePatterns } from './route-patterns.ts';
 
 /** All times in ms. */
 export interface ListenOptions {
@@ -27,6 +28,19 @@ export interface ListenOptions {
    * send as much as a message has.
    */
   readonly maxValueBytes: number;
+  /** Told of each request when it is answered, or broken off; undefined: nobody wants to know. */
+  readonly onAnswered?: ((answered: AnsweredRequest) => void) | undefined;
+}
+
+export interface AnsweredRequest {
+  /** The pattern of the route, never a path. */
+  readonly route: string;
+  /** What the client sent: anything that Node can parse. */
+  readonly method: string;
+  /** 0: the connection ended before there was one. */
+  readonly status: number;
+  /** From the header to the end of the answer; a stream ends when its reader goes. */
+  readonly seconds: number;
 }
 
 export interface HttpServer {
@@ -41,7 +55,7 @@ const idleCheckMs = 20;
 
 /** Serves the routes; rejects with the error of `listen(2)` when the address can't be had. */
 export async function listen(app: KvsApp, options: ListenOptions): Promise<HttpServer> {
-  const listener = makeListener(app);
+  const listener = makeListener(app, options.onAnswered);
   const server = createServer(
     {
       requestTimeout: options.requestTimeoutMs,
@@ -54,7 +68,7 @@ export async function listen(app: KvsApp, options: ListenOptions): Promise<HttpS
       maxHeaderSize: limits.headerBytesMax,
       noDelay: true,
     },
-    listener,
+    (incoming, outgoing) => void listener(incoming, outgoing),
   );
   server.maxConnections = options.connectionsMax;
   server.maxHeadersCount = limits.headersMax;
@@ -62,9 +76,12 @@ export async function listen(app: KvsApp, options: ListenOptions): Promise<HttpS
   server.on('checkContinue', (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const bytesMax = incoming.url === peerPath ? limits.messageBytesMax : options.maxValueBytes;
     if (!(Number(incoming.headers['content-length']) > bytesMax)) outgoing.writeContinue();
-    listener(incoming, outgoing);
+    void listener(incoming, outgoing);
   });
-  server.on('clientError', answerBrokenRequest);
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    const status = answerBrokenRequest(error, socket);
+    if (status !== undefined) options.onAnswered?.({ route: noRoute, method: '', status, seconds: 0 });
+  });
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
@@ -84,28 +101,48 @@ const plainPaths = ['/kv', peerPath];
  * Requests for values and those of peers go to Hono without a `Request` of the Web: making one costs more than
  * everything else on the way. Whatever else is asked takes the adapter.
  */
-function makeListener(app: KvsApp): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
+function makeListener(app: KvsApp, onAnswered: ListenOptions['onAnswered']): Listener {
   const adapter = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const answer: Listener = (incoming, outgoing) =>
+    plainPaths.some((path) => incoming.url?.startsWith(path))
+      ? answerPlainly(app, incoming, outgoing)
+      : adapter(incoming, outgoing);
+  const bounded = withinLimits(answer);
+  if (onAnswered === undefined) return bounded;
+
+  const routes = new RoutePatterns(app);
+  return async (incoming, outgoing) => {
+    const startedAt = performance.now();
+    await bounded(incoming, outgoing);
+    onAnswered({
+      route: routes.of(incoming.url ?? ''),
+      method: incoming.method ?? '',
+      status: outgoing.headersSent ? outgoing.statusCode : 0,
+      seconds: (performance.now() - startedAt) / 1_000,
+    });
+  };
+}
+
+/** Refuses what is too much, whatever it asks for. */
+function withinLimits(answer: Listener): Listener {
   let requests = 0;
-  const answer = async (incoming: IncomingMessage, outgoing: ServerResponse): Promise<void> => {
+  return async (incoming, outgoing) => {
+    // One connection may carry any number of requests before the first is answered (pipelining).
+    if (requests >= limits.requestsMax) {
+      refuse(outgoing, 'KVS_OVERLOADED', 'Too many requests wait already');
+      return;
+    }
+    // Node itself would leave out the others without a word, and with them what they say of the body.
+    if (incoming.rawHeaders.length > 2 * limits.headersMax) {
+      refuse(outgoing, 'KVS_HEADERS_TOO_LARGE', `There are more than ${limits.headersMax} headers`);
+      return;
+    }
     requests++;
     try {
-      if (plainPaths.some((path) => incoming.url?.startsWith(path))) {
-        await answerPlainly(app, incoming, outgoing);
-      } else {
-        await adapter(incoming, outgoing);
-      }
+      await answer(incoming, outgoing);
     } finally {
       requests--;
     }
-  };
-  return (incoming, outgoing) => {
-    // One connection may carry any number of requests before the first is answered (pipelining).
-    if (requests >= limits.requestsMax) refuse(outgoing, 'KVS_OVERLOADED', 'Too many requests wait already');
-    // Node itself would leave out the others without a word, and with them what they say of the body.
-    else if (incoming.rawHeaders.length > 2 * limits.headersMax) {
-      refuse(outgoing, 'KVS_HEADERS_TOO_LARGE', `There are more than ${limits.headersMax} headers`);
-    } else void answer(incoming, outgoing);
   };
 }
 
@@ -113,6 +150,8 @@ function refuse(outgoing: ServerResponse, code: KvsErrorCode, detail: string): v
   const { status, headers, body } = problemAnswer(new KvsError(code, detail));
   outgoing.writeHead(status, headers).end(body);
 }
+
+type Listener = (incoming: IncomingMessage, outgoing: ServerResponse) => Promise<void>;
 
 async function answerPlainly(
   app: KvsApp,
@@ -141,11 +180,14 @@ async function closeServer(server: Server, graceMs: number): Promise<void> {
   clearTimeout(grace);
 }
 
-/** What is not HTTP, came too slowly, or has too large headers, never reaches a route. */
-function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+/**
+ * What is not HTTP, came too slowly, or has too large headers, never reaches a route. Returns the status, if there was
+ * anybody to tell.
+ */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): number | undefined {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy();
-    return;
+    return undefined;
   }
   const code = brokenRequestCodes[error.code ?? ''] ?? 'KVS_BAD_REQUEST';
   const body = problemBody(code, brokenRequestDetails[code] ?? 'This is not a well-formed HTTP request');
@@ -154,6 +196,7 @@ function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void
     `HTTP/1.1 ${status} ${title}\r\nContent-Type: application/problem+json\r\n` +
       `Content-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );
+  return status;
 }
 
 const brokenRequestCodes: Record<string, KvsErrorCode> = {

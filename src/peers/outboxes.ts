@@ -14,6 +14,10 @@ class Outbox {
     return this.#versions.size;
   }
 
+  get oldest(): Version | undefined {
+    return this.#versions.values().next().value;
+  }
+
   /** False when it does not fit. */
   add({ path, version }: KeyVersion): boolean {
     const before = this.#versions.get(path);
@@ -90,6 +94,11 @@ export class Outboxes {
 
   hasOverflown(id: string): boolean {
     return this.#overflown.has(id);
+  }
+
+  /** What waits longest for a member; undefined when nothing does. */
+  oldest(id: string): Version | undefined {
+    return this.#boxes.get(id)?.oldest;
   }
 
   page(id: string): KeyVersion[] {

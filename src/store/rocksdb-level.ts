@@ -46,6 +46,8 @@ export interface RocksdbLevelOptions<K, V> extends AbstractDatabaseOptions<K, V>
    * miss the cache slower.
    */
   readonly blockBytes?: number | undefined;
+  /** Told how long each sync of the log took, seconds. */
+  readonly onSync?: ((seconds: number) => void) | undefined;
 }
 
 export interface RocksdbWriteOptions {
@@ -195,7 +197,10 @@ export class RocksdbLevel<K = string, V = string> extends AbstractLevel<string |
     } catch (cause) {
       throw openError(this.location, cause);
     }
-    this.#open = { rocks, wal: new WalSync(this.location, () => currentWalNumber(rocks)) };
+    this.#open = {
+      rocks,
+      wal: new WalSync(this.location, () => currentWalNumber(rocks), this.#options.onSync),
+    };
   }
 
   async _close(): Promise<void> {

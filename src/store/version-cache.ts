@@ -15,6 +15,7 @@ const absent = Symbol('absent');
 export class VersionCache {
   readonly #entries: LRUCache<KeyPath, StoredVersion | typeof absent>;
   hits = 0;
+  /** Keys that were read from the disk. Whoever is told that nothing is known may ask more than once. */
   misses = 0;
 
   constructor(bytesMax: number) {
@@ -29,10 +30,7 @@ export class VersionCache {
   /** Null when the key is known to have no version; undefined when nothing is known. */
   get(path: KeyPath): StoredVersion | null | undefined {
     const entry = this.#entries.get(path);
-    if (entry === undefined) {
-      this.misses++;
-      return undefined;
-    }
+    if (entry === undefined) return undefined;
     this.hits++;
     return entry === absent ? null : entry;
   }

@@ -50,6 +50,7 @@ export class VersionReader {
 
   /** Straight from the disk, for a writer that knows that no commit of these keys is under way. */
   async readStored(paths: readonly KeyPath[]): Promise<(StoredVersion | null)[]> {
+    this.#cache.misses += paths.length;
     const records = await this.#level.getMany<Uint8Array, Uint8Array>(
       paths.map((path) => mainKey(path)),
       asBytes,

@@ -18,6 +18,7 @@ export type CurrentWalNumber = () => Promise<number>;
 export class WalSync {
   readonly #folder: string;
   readonly #currentNumber: CurrentWalNumber;
+  readonly #onSync: (seconds: number) => void;
   /** The newest file that was synced; it stays open, as most syncs need no other. */
   #file: { readonly number: number; readonly handle: FileHandle } | undefined;
   /** The sync that has been asked for and has not begun. */
@@ -30,9 +31,15 @@ export class WalSync {
   #idle: Promise<unknown> = Promise.resolve();
   #failure: KvsError | undefined;
 
-  constructor(folder: string, currentNumber: CurrentWalNumber) {
+  /** `onSync` is told how long each sync took, seconds. */
+  constructor(
+    folder: string,
+    currentNumber: CurrentWalNumber,
+    onSync: (seconds: number) => void = () => undefined,
+  ) {
     this.#folder = folder;
     this.#currentNumber = currentNumber;
+    this.#onSync = onSync;
   }
 
   /** What made the log unusable, if anything did. */
@@ -75,8 +82,10 @@ export class WalSync {
     await before;
     this.#next = undefined;
     if (this.#failure !== undefined) throw this.#failure;
+    const startedAt = performance.now();
     try {
       await this.#syncFiles();
+      this.#onSync((performance.now() - startedAt) / 1_000);
     } catch (cause) {
       const message = 'The write-ahead log could not be synced: no durable write is taken until a restart';
       this.#failure = new KvsError('KVS_STORAGE_FAILED', message, { cause });

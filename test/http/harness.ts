@@ -99,6 +99,7 @@ export async function makeApp(overrides: Partial<HttpDeps> = {}): Promise<HttpUn
     },
     peers: { answer: async (message) => message },
     inspector,
+    metrics: undefined,
     clock,
     logger,
     maxValueBytes: 1024,
