@@ -18,6 +18,7 @@ import { openVersionStore, type OpenVersionStore, type VersionStoreOptions } fro
 import { bootId, systemClock, systemRandom } from './system.ts';
 
 const hourMs = 3_600_000;
+const heartbeatMsMax = 15_000;
 
 export interface RunningNode {
   /** Where it answers, such as `http://127.0.0.1:8080`. */
@@ -106,6 +107,7 @@ async function listenOn(
     logger,
     maxValueBytes: config.max_value_bytes,
     debugAccess: config.debug,
+    heartbeatMs: Math.min(heartbeatMsMax, config.request_timeout_ms / 2),
     closing: closing.signal,
   });
   const server = await listen(app, {

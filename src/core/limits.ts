@@ -92,8 +92,8 @@ export const limits = {
   actorTransitionsMax: 100,
   /** Transitions remembered over all actors together, for readers of /debug/events that come back. */
   transitionsMax: 1_000,
-  /** Events that a slow reader of /debug/events may fall behind before some are dropped, and counted. */
-  debugEventsBufferedMax: 1_000,
+  /** Bytes that a slow reader of /debug/events may fall behind before events are dropped, and counted. */
+  debugBufferBytesMax: 512 * 1_024,
   /** Readers of /debug/events at one time. One more is refused with KVS_OVERLOADED. */
   debugReadersMax: 64,
 } as const;

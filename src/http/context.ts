@@ -20,6 +20,8 @@ export interface HttpDeps {
   readonly maxValueBytes: number;
   /** Who may read /debug: nobody, loopback clients, or everybody. */
   readonly debugAccess: 'off' | 'local' | 'on';
+  /** How often a stream that has nothing to say says that it is there: below the server's time-out, ms. */
+  readonly heartbeatMs: number;
   /** Aborted when the server begins to close: streams that would never end then end. */
   readonly closing: AbortSignal;
 }

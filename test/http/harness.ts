@@ -11,6 +11,8 @@ import { FixedClock, memoryLevel, openTestStore, RecordingLogger } from '../stor
 export class ScriptedInspector implements ActorInspector {
   readonly #transitions: ActorTransition[] = [];
   readonly listeners = new Set<(transition: ActorTransition) => void>();
+  /** How many of the last ones it remembers. */
+  remembered = Infinity;
 
   emit(to: string): void {
     const id = this.#transitions.length + 1;
@@ -39,9 +41,10 @@ export class ScriptedInspector implements ActorInspector {
   }
 
   transitionsSince(afterId: number) {
+    const oldest = Math.max(this.#transitions.length - this.remembered, 0) + 1;
     return {
-      transitions: this.#transitions.filter(({ id }) => id > afterId),
-      gap: afterId > this.#transitions.length,
+      transitions: this.#transitions.filter(({ id }) => id > afterId && id >= oldest),
+      gap: afterId + 1 < oldest || afterId > this.#transitions.length,
     };
   }
 
@@ -104,6 +107,7 @@ export async function makeApp(overrides: Partial<HttpDeps> = {}): Promise<HttpUn
     logger,
     maxValueBytes: 1024,
     debugAccess: 'local',
+    heartbeatMs: 15_000,
     closing: closing.signal,
     ...overrides,
   });

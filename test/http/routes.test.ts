@@ -1,5 +1,4 @@
-import { once } from 'node:events';
-import { connect } from 'node:net';
+import type { HttpBindings } from '@hono/node-server';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../src/core/limits.ts';
 import { exchange, makeApp, rawRequest, serve, type HttpUnderTest } from './harness.ts';
@@ -170,6 +169,47 @@ describe('/debug', () => {
     expect(shown.root).toMatch(/^[0-9a-f]{32}$/);
   });
 
+  describe.each(['/debug/actors', '/debug/actors/node', '/debug/store', '/debug/events', '/debug/'])(
+    '%s',
+    (path) => {
+      const ask = async (remoteAddress: string, headers: Record<string, string>) => {
+        const incoming = { url: path, method: 'HEAD', headers, socket: { remoteAddress } };
+        const env = { incoming } as unknown as Partial<HttpBindings>;
+        return (await under.app.request(path, { method: 'HEAD' }, env)).status;
+      };
+
+      it.each(['127.0.0.1', '127.9.9.9', '::1', '::ffff:127.0.0.1'])(
+        'is open to a client at %s',
+        async (address) => {
+          for (const host of ['localhost', 'LOCALHOST:8080', '127.0.0.1:8080', '[::1]:8080']) {
+            expect(await ask(address, { host })).toBe(path === '/debug/' ? 404 : 200);
+          }
+        },
+      );
+
+      it.each(['10.0.0.1', '::ffff:10.0.0.1', '2001:db8::1', '128.0.0.1', '127.0.0.1.example', ''])(
+        'is closed to a client at %s, whatever it says of itself',
+        async (address) => {
+          const claim = { host: 'localhost', 'x-forwarded-for': '127.0.0.1', forwarded: 'for=127.0.0.1' };
+          expect(await ask(address, { host: 'localhost' })).toBe(403);
+          expect(await ask(address, claim)).toBe(403);
+        },
+      );
+
+      it.each([
+        ['by another name', { host: 'rebound.example' }],
+        ['without a name', {}],
+        ['through a proxy', { host: 'localhost', 'x-forwarded-for': '10.0.0.1' }],
+        ['through a proxy that claims to be local', { host: 'localhost', 'x-forwarded-for': '127.0.0.1' }],
+        ['through a standard proxy', { host: 'localhost', forwarded: 'for=10.0.0.1' }],
+        ['through a proxy that names itself', { host: 'localhost', via: '1.1 proxy' }],
+        ['through nginx', { host: 'localhost', 'x-real-ip': '10.0.0.1' }],
+      ])('is closed to a client on this machine that comes %s', async (_, headers) => {
+        expect(await ask('127.0.0.1', headers as Record<string, string>)).toBe(403);
+      });
+    },
+  );
+
   it('is open to clients on this machine only, unless it is told otherwise', async () => {
     const { app, close } = await makeApp();
     const server = await serve(app);
@@ -185,98 +225,6 @@ describe('/debug', () => {
     expect(await get('/debug/actors', [], { debugAccess: 'off' })).toMatchObject({
       status: 404,
       code: 'KVS_ROUTE_NOT_FOUND',
-    });
-  });
-
-  describe('/events', () => {
-    async function stream(headers: Record<string, string> = {}) {
-      const open = await makeApp({
-        debugAccess: 'on',
-        closing: under.closing.signal,
-        inspector: under.inspector,
-      });
-      const answer = await open.app.request('/debug/events', { headers });
-      const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
-      const next = async () => {
-        const { value, done } = await reader.read();
-        return done ? undefined : Buffer.from(value).toString();
-      };
-      expect(await next()).toBe(': connected\n\n');
-      return { answer, reader, next, close: open.close };
-    }
-
-    it('sends each transition with its id', async () => {
-      const { answer, next, reader, close } = await stream();
-      expect(answer.headers.get('Content-Type')).toBe('text/event-stream');
-      under.inspector.emit('running');
-      expect(await next()).toMatch(/^id: 1\nevent: transition\ndata: \{"id":1,.*"to":"running"\}\n\n$/);
-      await reader.cancel();
-      expect(under.inspector.listeners.size).toBe(0);
-      await close();
-    });
-
-    it('goes on after Last-Event-ID, and says when something in between is gone', async () => {
-      for (const state of ['a', 'b', 'c']) under.inspector.emit(state);
-      const resumed = await stream({ 'Last-Event-ID': '1' });
-      expect([await resumed.next(), await resumed.next()].map((event) => event?.slice(0, 5))).toEqual([
-        'id: 2',
-        'id: 3',
-      ]);
-      await resumed.reader.cancel();
-      const unknown = await stream({ 'Last-Event-ID': '99' });
-      expect(await unknown.next()).toBe('event: gap\ndata: {}\n\n');
-      await unknown.reader.cancel();
-      await Promise.all([resumed.close(), unknown.close()]);
-      const open = await makeApp({ debugAccess: 'on' });
-      expect((await open.app.request('/debug/events', { headers: { 'Last-Event-ID': 'x' } })).status).toBe(
-        400,
-      );
-      await open.close();
-    });
-
-    it('drops what a slow reader does not take, and tells it how much', async () => {
-      const { next, reader, close } = await stream();
-      const over = 7;
-      for (let i = 0; i < limits.debugEventsBufferedMax + over; i++) under.inspector.emit('x');
-      for (let i = 0; i < limits.debugEventsBufferedMax; i++) await next();
-      under.inspector.emit('y');
-      expect(await next()).toMatch(/^event: gap\ndata: \{"dropped":\d+\}\n\n$/);
-      expect(await next()).toContain('"to":"y"');
-      await reader.cancel();
-      await close();
-    });
-
-    it('ends when the server closes', async () => {
-      const { next, close } = await stream();
-      under.closing.abort();
-      expect(await next()).toBeUndefined();
-      await close();
-    });
-
-    it('takes so many readers and no more', async () => {
-      const open = await makeApp({ debugAccess: 'on' });
-      const answers = [];
-      for (let i = 0; i < limits.debugReadersMax; i++) answers.push(await open.app.request('/debug/events'));
-      expect((await open.app.request('/debug/events')).status).toBe(503);
-      await answers[0]?.body?.cancel();
-      const next = await open.app.request('/debug/events');
-      expect(next.status).toBe(200);
-      await Promise.all([next, ...answers.slice(1)].map(async (answer) => answer.body?.cancel()));
-      await open.close();
-    });
-
-    it('lets go of a reader whose connection ends', async () => {
-      const open = await makeApp({ debugAccess: 'on', inspector: under.inspector });
-      const server = await serve(open.app);
-      const socket = connect(server.port, '127.0.0.1', () =>
-        socket.write('GET /debug/events HTTP/1.1\r\nHost: x\r\n\r\n'),
-      );
-      await once(socket, 'data');
-      while (under.inspector.listeners.size === 0) await new Promise(setImmediate);
-      socket.destroy();
-      while (under.inspector.listeners.size > 0) await new Promise(setImmediate);
-      await server.close(0);
-      await open.close();
     });
   });
 });

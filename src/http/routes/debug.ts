@@ -1,18 +1,13 @@
-import { setMaxListeners } from 'node:events';
 import { digestToHex } from '../../core/digest-tree.ts';
 import { KvsError } from '../../core/errors.ts';
-import { limits } from '../../core/limits.ts';
-import type { ActorTransition } from '../../core/ports.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { allowOnly } from '../methods.ts';
-
-/** Between two comments that keep a quiet stream alive, ms. */
-const heartbeatMs = 15_000;
+import { TransitionFeed } from '../transition-feed.ts';
 
 /** `/debug`: every actor's state, and its transitions as they happen. */
 export function mountDebug(app: KvsApp, deps: HttpDeps): void {
-  let readers = 0;
-  setMaxListeners(limits.debugReadersMax + 1, deps.closing);
+  const { inspector, closing, heartbeatMs } = deps;
+  const feed = new TransitionFeed({ inspector, closing, heartbeatMs });
 
   app.use('/debug/*', async (c, next) => {
     assertAccess(c, deps.debugAccess);
@@ -26,17 +21,11 @@ export function mountDebug(app: KvsApp, deps: HttpDeps): void {
   });
   app.get('/debug/store', (c) => c.json(storeState(deps)));
   app.get('/debug/events', (c) => {
-    if (readers >= limits.debugReadersMax) {
-      throw new KvsError(
-        'KVS_OVERLOADED',
-        `${limits.debugReadersMax} readers of /debug/events are there already`,
-      );
-    }
-    readers++;
-    const stream = eventStream(deps, lastEventId(c), () => readers--);
-    return new Response(stream, {
-      headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' },
-    });
+    const headers = { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' };
+    // Nobody would ever read, or end, the stream of a HEAD.
+    if (c.req.method === 'HEAD') return c.body(null, 200, headers);
+    const stream = feed.open(header(c, 'last-event-id'), () => c.env?.outgoing?.destroy());
+    return c.body(stream, 200, headers);
   });
   for (const path of ['/debug/actors', '/debug/actors/:id', '/debug/store', '/debug/events'])
     allowOnly(app, path, ['GET', 'HEAD']);
@@ -59,89 +48,34 @@ function snakeCase(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
-/**
- * Whoever is local is told by the socket, and the Host header must name this machine too: a page elsewhere whose name
- * was pointed at 127.0.0.1 (DNS rebinding) comes through the browser of somebody local.
- */
 function assertAccess(c: KvsContext, access: HttpDeps['debugAccess']): void {
   if (access === 'on') return;
   if (access === 'off') throw new KvsError('KVS_ROUTE_NOT_FOUND', 'Debugging is switched off on this node');
-  const peer = c.env?.incoming?.socket.remoteAddress ?? '';
-  const host = header(c, 'host') ?? '';
-  if (isLoopback(peer.replace(/^::ffff:/, '')) && isLoopback(host.replace(/:\d+$/, ''))) return;
+  if (isLocal(c)) return;
   throw new KvsError(
     'KVS_FORBIDDEN',
     'Debugging is open to clients on this machine only; see the key "debug"',
   );
 }
 
-function isLoopback(name: string): boolean {
-  return name === 'localhost' || name === '::1' || name === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(name);
-}
-
-/** Undefined: from now on. */
-function lastEventId(c: KvsContext): number | undefined {
-  const text = header(c, 'last-event-id');
-  if (text === undefined) return undefined;
-  if (!/^\d{1,15}$/.test(text)) throw new KvsError('KVS_BAD_REQUEST', 'Last-Event-ID must be a number');
-  return Number(text);
-}
+/** What proxies add to a request that they pass on. */
+const proxyHeaders = ['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip'];
 
 /**
- * One server-sent event per transition. A reader that falls too far behind loses events, and is told how many with
- * a `gap` event before the next one it gets.
+ * The socket alone tells where a request comes from; no header makes anybody local. Two make them foreign. The Host
+ * header must name this machine: a page elsewhere whose name was pointed at 127.0.0.1 (DNS rebinding) comes through the
+ * browser of somebody local. And what a proxy on this machine passes on comes from somebody behind it.
  */
-function eventStream(
-  deps: HttpDeps,
-  after: number | undefined,
-  onEnd: () => void,
-): ReadableStream<Uint8Array> {
-  const encoder = new TextEncoder();
-  let dropped = 0;
-  let end = (): void => undefined;
-
-  return new ReadableStream<Uint8Array>(
-    {
-      start(controller) {
-        const send = (text: string) => controller.enqueue(encoder.encode(text));
-        const sendTransition = (transition: ActorTransition) => {
-          if ((controller.desiredSize ?? 0) <= 0) {
-            dropped++;
-            return;
-          }
-          if (dropped > 0) send(`event: gap\ndata: ${JSON.stringify({ dropped })}\n\n`);
-          dropped = 0;
-          send(`id: ${transition.id}\nevent: transition\ndata: ${JSON.stringify(transition)}\n\n`);
-        };
-
-        send(': connected\n\n');
-        if (after !== undefined) {
-          const { transitions, gap } = deps.inspector.transitionsSince(after);
-          if (gap) send('event: gap\ndata: {}\n\n');
-          for (const transition of transitions) sendTransition(transition);
-        }
-        const unsubscribe = deps.inspector.subscribe(sendTransition);
-        const heartbeat = setInterval(() => {
-          if ((controller.desiredSize ?? 0) > 0) send(': still here\n\n');
-        }, heartbeatMs);
-        const close = () => {
-          end();
-          controller.close();
-        };
-        end = () => {
-          end = () => undefined;
-          unsubscribe();
-          clearInterval(heartbeat);
-          deps.closing.removeEventListener('abort', close);
-          onEnd();
-        };
-        if (deps.closing.aborted) close();
-        else deps.closing.addEventListener('abort', close);
-      },
-      cancel() {
-        end();
-      },
-    },
-    new CountQueuingStrategy({ highWaterMark: limits.debugEventsBufferedMax }),
+function isLocal(c: KvsContext): boolean {
+  const peer = c.env?.incoming?.socket.remoteAddress ?? '';
+  const host = header(c, 'host') ?? '';
+  return (
+    isLoopback(peer.replace(/^::ffff:/, '')) &&
+    isLoopback(host.replace(/:\d+$/, '').toLowerCase()) &&
+    proxyHeaders.every((name) => header(c, name) === undefined)
   );
+}
+
+function isLoopback(name: string): boolean {
+  return name === 'localhost' || name === '::1' || name === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(name);
 }

@@ -1,0 +1,177 @@
+import { randomUUID } from 'node:crypto';
+import { KvsError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { ActorInspector, ActorTransition } from '../core/ports.ts';
+
+/** Transitions of this time go out together, ms: a busy node has thousands a second, and each write costs it some. */
+const gatherMs = 25;
+/** So many go out at once, whatever the time. */
+const gatheredMax = 500;
+/** Readers have this long to take what waits for them when the node stops, ms. */
+const farewellMs = 1_000;
+
+export interface TransitionFeedOptions {
+  readonly inspector: ActorInspector;
+  /** Aborted when the server begins to close. */
+  readonly closing: AbortSignal;
+  /** How often a quiet stream says that it is still there, ms. */
+  readonly heartbeatMs: number;
+}
+
+/**
+ * The transitions of all actors as server-sent events, for many readers. Each transition is written down once, and
+ * only while somebody reads. A reader that does not keep up loses events, not the node its memory: a `gap` event before
+ * the next one that it gets says how many.
+ *
+ * Ids are those of the transitions, after a name for this life of the node: an id from an earlier life, where other
+ * transitions had the same numbers, is told from one of this life.
+ */
+export class TransitionFeed {
+  readonly #options: TransitionFeedOptions;
+  readonly #life = randomUUID().slice(0, 8);
+  readonly #encoder = new TextEncoder();
+  readonly #readers = new Set<Reader>();
+  #gathered: ActorTransition[] = [];
+  #flushTimer: NodeJS.Timeout | undefined;
+  #stopListening: () => void = () => undefined;
+
+  constructor(options: TransitionFeedOptions) {
+    this.#options = options;
+    options.closing.addEventListener('abort', () => this.#close(), { once: true });
+  }
+
+  /**
+   * A new reader, which gets what comes from now on, or what came after the event `lastEventId` as far as it is
+   * remembered. `cut` breaks its connection.
+   *
+   * @throws KvsError KVS_OVERLOADED when there are too many readers, KVS_BAD_REQUEST when the id was never one
+   */
+  open(lastEventId: string | undefined, cut: () => void): ReadableStream<Uint8Array> {
+    if (this.#readers.size >= limits.debugReadersMax) {
+      throw new KvsError(
+        'KVS_OVERLOADED',
+        `${limits.debugReadersMax} readers of /debug/events are there already`,
+      );
+    }
+    const missed = lastEventId === undefined ? '' : this.#missedSince(lastEventId);
+    // What others still wait for is no news to whoever comes now.
+    this.#flush();
+    let reader: Reader | undefined;
+    return new ReadableStream<Uint8Array>(
+      {
+        start: (controller) => {
+          reader = new Reader(controller, cut);
+          reader.offer(this.#encoder.encode(`: connected\n\n${missed}`), 0);
+          this.#admit(reader);
+        },
+        cancel: () => {
+          if (reader !== undefined) this.#dismiss(reader);
+        },
+      },
+      new ByteLengthQueuingStrategy({ highWaterMark: limits.debugBufferBytesMax }),
+    );
+  }
+
+  #missedSince(lastEventId: string): string {
+    const [, life, number] = /^(\w{1,32})-(\d{1,15})$/.exec(lastEventId) ?? [];
+    if (number === undefined)
+      throw new KvsError('KVS_BAD_REQUEST', 'Last-Event-ID is not one of this stream');
+    const isOfThisLife = life === this.#life;
+    const { transitions, gap } = this.#options.inspector.transitionsSince(isOfThisLife ? Number(number) : 0);
+    const texts = transitions.map((transition) => this.#textOf(transition));
+    if (!isOfThisLife) return [gapText(null), ...texts].join('');
+    const first = transitions[0]?.id;
+    return [gap ? gapText(first === undefined ? null : first - Number(number) - 1) : '', ...texts].join('');
+  }
+
+  #admit(reader: Reader): void {
+    if (this.#options.closing.aborted) {
+      reader.close();
+      return;
+    }
+    this.#readers.add(reader);
+    if (this.#readers.size > 1) return;
+    const stop = this.#options.inspector.subscribe((transition) => this.#gather(transition));
+    const heartbeat = setInterval(() => this.#beat(), this.#options.heartbeatMs);
+    this.#stopListening = () => {
+      stop();
+      clearInterval(heartbeat);
+    };
+  }
+
+  #dismiss(reader: Reader): void {
+    if (!this.#readers.delete(reader) || this.#readers.size > 0) return;
+    this.#stopListening();
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
+    this.#gathered = [];
+  }
+
+  #gather(transition: ActorTransition): void {
+    this.#gathered.push(transition);
+    if (this.#gathered.length >= gatheredMax) this.#flush();
+    else this.#flushTimer ??= setTimeout(() => this.#flush(), gatherMs);
+  }
+
+  #flush(): void {
+    clearTimeout(this.#flushTimer);
+    this.#flushTimer = undefined;
+    const gathered = this.#gathered;
+    if (gathered.length === 0) return;
+    this.#gathered = [];
+    const bytes = this.#encoder.encode(gathered.map((transition) => this.#textOf(transition)).join(''));
+    for (const reader of this.#readers) reader.offer(bytes, gathered.length);
+  }
+
+  #beat(): void {
+    const bytes = this.#encoder.encode(': still here\n\n');
+    for (const reader of this.#readers) reader.offer(bytes, 0);
+  }
+
+  /** Whoever reads gets the last transitions and a proper end; whoever does not must not keep the node from stopping. */
+  #close(): void {
+    this.#flush();
+    const leaving = [...this.#readers];
+    for (const reader of leaving) {
+      reader.close();
+      this.#dismiss(reader);
+    }
+    setTimeout(() => leaving.forEach((reader) => reader.cut()), farewellMs).unref();
+  }
+
+  #textOf(transition: ActorTransition): string {
+    return `id: ${this.#life}-${transition.id}\nevent: transition\ndata: ${JSON.stringify(transition)}\n\n`;
+  }
+}
+
+/** One stream, and what it has lost. */
+class Reader {
+  readonly #controller: ReadableStreamDefaultController<Uint8Array>;
+  #dropped = 0;
+  readonly cut: () => void;
+
+  constructor(controller: ReadableStreamDefaultController<Uint8Array>, cut: () => void) {
+    this.#controller = controller;
+    this.cut = cut;
+  }
+
+  /** Passes on bytes that hold so many events, or drops them where too much waits already. */
+  offer(bytes: Uint8Array, events: number): void {
+    if ((this.#controller.desiredSize ?? 0) <= 0) {
+      this.#dropped += events;
+      return;
+    }
+    if (this.#dropped > 0) this.#controller.enqueue(new TextEncoder().encode(gapText(this.#dropped)));
+    this.#dropped = 0;
+    this.#controller.enqueue(bytes);
+  }
+
+  close(): void {
+    this.#controller.close();
+  }
+}
+
+/** `dropped`: how many events are missing here; null: nobody knows, for they are of another life of the node. */
+function gapText(dropped: number | null): string {
+  return `event: gap\ndata: ${JSON.stringify({ dropped })}\n\n`;
+}
