@@ -31,9 +31,9 @@ export interface KvsNodeOptions {
   /** Told of each run of the process as soon as its machines are made, and when it serves. */
   readonly onCompose?: (name: string, node: ComposedNode) => void;
   readonly onServe: (running: RunningKvs) => void;
-  readonly onLog?: (name: string, level: string, message: string, fields: object) => void;
+  readonly onLog?: ((name: string, level: string, message: string, fields: object) => void) | undefined;
   /** In [0, 1]: how often a start fails because the port is taken, and because the store can't be opened. */
-  readonly startFailures?: { readonly listen: number; readonly open: number };
+  readonly startFailures?: { readonly listen: number; readonly open: number } | undefined;
   readonly planted?: Planted;
 }
 

@@ -16,7 +16,7 @@ const runs: Readonly<Record<string, (planted?: Planted) => Promise<void>>> = {
     await cluster.check();
   },
   'a push that drops what it was given': async (planted) => {
-    const { error } = await runSwarm({ seed: 2, nodes: 4, ...(planted === undefined ? {} : { planted }) });
+    const { error } = await runSwarm({ seed: 2, nodes: 4, planted });
     if (error !== undefined) throw error;
   },
   'a tombstone collected while a dead member lacks it': deadMemberReturns,

@@ -5,7 +5,7 @@ import { addressOf, SimulatedCluster } from './simulated-cluster.ts';
 export interface ScenarioOptions {
   readonly seed: bigint | number;
   readonly print: (line: string) => void;
-  readonly onLine?: (line: string) => void;
+  readonly onLine?: ((line: string) => void) | undefined;
 }
 
 /** Something too long for the test suite, to be run by name. */
@@ -44,23 +44,17 @@ export const scenarios: Readonly<Record<string, Scenario>> = {
 };
 
 async function membershipUnderLoss(
-  { seed, print, onLine }: ScenarioOptions,
+  options: ScenarioOptions,
   { nodes, minutes }: { readonly nodes: number; readonly minutes: number },
 ): Promise<void> {
+  const { print } = options;
   let failures = 0;
   let suspicions = 0;
-  const cluster = new SimulatedCluster({
-    seed,
-    nodes,
-    ...manyNodes,
-    ...(onLine === undefined ? {} : { onLine }),
-    onTransition: (_, { event }) => {
-      if (event === 'member.failed') failures++;
-      if (event === 'member.suspected') suspicions++;
-    },
+  const cluster = await startMany(options, nodes, (event) => {
+    if (event === 'member.failed') failures++;
+    if (event === 'member.suspected') suspicions++;
   });
   const { world } = cluster;
-  await settle(cluster);
   world.network.setFaults({ ...healthyLink, lossRate });
   await world.run({ untilMs: world.clock.elapsedMs + minutes * 60_000 });
   print(`${minutes} minutes: ${suspicions} suspicions, ${failures} deaths were told`);
@@ -77,15 +71,10 @@ async function membershipUnderLoss(
     throw new Violation('A dead member is known to all within 10 s', `${knownMs} ms`);
 }
 
-async function changeSpreads({ seed, print, onLine }: ScenarioOptions, nodes: number): Promise<void> {
-  const cluster = new SimulatedCluster({
-    seed,
-    nodes,
-    ...manyNodes,
-    ...(onLine === undefined ? {} : { onLine }),
-  });
+async function changeSpreads(options: ScenarioOptions, nodes: number): Promise<void> {
+  const { print } = options;
+  const cluster = await startMany(options, nodes);
   const { world } = cluster;
-  await settle(cluster);
   // A graceful goodbye: what is measured is the way of the news, not the detection.
   const leaver = addressOf(nodes - 1);
   world.node(leaver).stop();
@@ -102,13 +91,12 @@ async function changeSpreads({ seed, print, onLine }: ScenarioOptions, nodes: nu
   if (knownMs > changeKnownMsMax) throw new Violation('News reaches 99.99 % within 3 s', `${knownMs} ms`);
 }
 
-async function membershipCost({ seed, print }: ScenarioOptions): Promise<void> {
+async function membershipCost(options: ScenarioOptions): Promise<void> {
+  const { print } = options;
   const seconds = 20;
   const costs: number[] = [];
   for (const nodes of [10, 100, 1_000]) {
-    const cluster = new SimulatedCluster({ seed, nodes, ...manyNodes });
-    const { world } = cluster;
-    await settle(cluster);
+    const { world } = await startMany(options, nodes);
     const { messages, bytes } = world.network.counters.total;
     await world.run({ untilMs: world.clock.elapsedMs + seconds * 1_000 });
     const { total } = world.network.counters;
@@ -123,12 +111,24 @@ async function membershipCost({ seed, print }: ScenarioOptions): Promise<void> {
   }
 }
 
-/** Starts all nodes and waits until they know each other and the news of it has died down. */
-async function settle(cluster: SimulatedCluster): Promise<void> {
+/** Nodes that know each other, the news of which has died down. */
+async function startMany(
+  { seed, onLine }: ScenarioOptions,
+  nodes: number,
+  onEvent: (event: string) => void = () => undefined,
+): Promise<SimulatedCluster> {
+  const cluster = new SimulatedCluster({
+    seed,
+    nodes,
+    ...manyNodes,
+    onLine,
+    onTransition: (_, { event }) => onEvent(event),
+  });
   const { world } = cluster;
   cluster.startAll();
   const isQuiet = (): boolean =>
     cluster.isSettled() && [...cluster.running.values()].every((node) => !node.cluster.members.hasRumours);
   const { end } = await world.run({ untilMs: 600_000, until: isQuiet });
   if (end !== 'reached') throw new Violation('Membership settles', 'not within 10 minutes');
+  return cluster;
 }

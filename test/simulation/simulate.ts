@@ -38,6 +38,7 @@ const nodes = integerOf('nodes', values.nodes);
 const minutes = values.minutes === undefined ? undefined : Number(values.minutes);
 const firstSeed = values.seed === undefined ? BigInt(Date.now()) * 1_000n : BigInt(values.seed);
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
+const onLine = values.trace ? print : undefined;
 
 if (values.scenario !== undefined) await runScenario(values.scenario);
 else if (values.worker) await work((report) => print(JSON.stringify(report)));
@@ -53,7 +54,7 @@ async function runScenario(name: string): Promise<void> {
   const seed = values.seed === undefined ? 1n : firstSeed;
   print(`${name}, seed ${seed}: ${scenario.title}`);
   try {
-    await scenario.run({ seed, print, ...(values.trace ? { onLine: print } : {}) });
+    await scenario.run({ seed, print, onLine });
     print('ok');
   } catch (error) {
     print(`VIOLATION\n${(error as Error).stack}`);
@@ -93,7 +94,7 @@ async function work(take: (report: RunReport) => void): Promise<void> {
       nodes,
       minutes,
       coverage,
-      ...(values.trace ? { onLine: print } : {}),
+      onLine,
     });
     const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
     const verdict =

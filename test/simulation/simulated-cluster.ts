@@ -6,7 +6,7 @@ import type { Version } from '../../src/core/version.ts';
 import { audit, readVersions } from '../store/audit.ts';
 import type { Coverage } from './coverage.ts';
 import { History, Violation } from './history.ts';
-import { kvsNode, type Planted, type RunningKvs } from './kvs-node.ts';
+import { kvsNode, type KvsNodeOptions, type Planted, type RunningKvs } from './kvs-node.ts';
 import type { SimulatedNode } from './lib/simulated-node.ts';
 import { World, type WorldOptions } from './lib/world.ts';
 import { simulatedConfig } from './simulated-config.ts';
@@ -18,11 +18,11 @@ export interface SimulatedClusterOptions extends WorldOptions {
   /** Per node, beside `config`; `index` from 0. Asked at each start: a node's configuration may be changed. */
   readonly configOf?: (index: number) => Partial<Config>;
   readonly coverage?: Coverage;
-  readonly startFailures?: { readonly listen: number; readonly open: number };
-  readonly planted?: Planted;
+  readonly startFailures?: KvsNodeOptions['startFailures'];
+  readonly planted?: Planted | undefined;
   /** Told of each transition of each machine of each node. */
   readonly onTransition?: (name: string, transition: ActorTransition) => void;
-  readonly onLog?: (name: string, level: string, message: string, fields: object) => void;
+  readonly onLog?: KvsNodeOptions['onLog'];
 }
 
 /** How long after a start that failed its supervisor starts the process anew, ms. */
@@ -75,8 +75,8 @@ export class SimulatedCluster {
           return makeConfig();
         },
         planted,
-        ...(startFailures === undefined ? {} : { startFailures }),
-        ...(onLog === undefined ? {} : { onLog }),
+        startFailures,
+        onLog,
         onCompose: (_, { root, inspector }) => {
           inspector.subscribe((transition) => {
             coverage?.note(transition);

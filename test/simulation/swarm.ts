@@ -13,8 +13,8 @@ export interface SwarmOptions {
   /** How long the faults last, minutes of simulated time; default: drawn, up to two. */
   readonly minutes?: number | undefined;
   readonly coverage?: Coverage;
-  readonly onLine?: (line: string) => void;
-  readonly planted?: Planted;
+  readonly onLine?: ((line: string) => void) | undefined;
+  readonly planted?: Planted | undefined;
 }
 
 export interface SwarmResult {
@@ -46,8 +46,8 @@ export async function runSwarm(options: SwarmOptions): Promise<SwarmResult> {
     config: draw.config,
     configOf: (index) => draw.configOf(index),
     startFailures: draw.startFailures,
-    ...(onLine === undefined ? {} : { onLine }),
-    ...(planted === undefined ? {} : { planted }),
+    onLine,
+    planted,
   });
   const { world } = cluster;
   let convergedAfterMs: number | undefined;

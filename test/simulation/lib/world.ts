@@ -13,7 +13,7 @@ export interface WorldOptions {
   /** Everything that is left to chance follows from it: an integer in 0..2^64-1. */
   readonly seed: bigint | number;
   /** Gets each traced event as a line to read. */
-  readonly onLine?: (line: string) => void;
+  readonly onLine?: ((line: string) => void) | undefined;
   /** Calls of one node that wait for a reply at one time. */
   readonly callsMax?: number;
   /** Messages on their way to one node at one time. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { compareStamps } from '../../../src/core/version.ts';
 import {
+  expectEverywhere,
   heal,
   machine,
   pass,
@@ -23,8 +24,7 @@ describe('clocks that differ', () => {
     machine(cluster, 1).clock.jump(-hourMs / 2);
     for (const [index, value] of ['first', 'second', 'third', 'fourth'].entries()) {
       await put(cluster, index % 2, 'key', value);
-      await settle(cluster);
-      expect(await readAll(cluster, 'key')).toEqual(Array(3).fill(value));
+      await expectEverywhere(cluster, 'key', value);
     }
     await cluster.check();
   });
@@ -35,15 +35,13 @@ describe('clocks that differ', () => {
     await settle(cluster);
     machine(cluster, 1).clock.jump(-hourMs);
     await put(cluster, 1, 'key', 'after the step');
-    await settle(cluster);
-    expect(await readAll(cluster, 'key')).toEqual(Array(3).fill('after the step'));
+    await expectEverywhere(cluster, 'key', 'after the step');
     machine(cluster, 1).crash();
     machine(cluster, 1).clock.jump(-hourMs);
     machine(cluster, 1).start();
     await settle(cluster);
     await put(cluster, 1, 'key', 'after another step and a restart');
-    await settle(cluster);
-    expect(await readAll(cluster, 'key')).toEqual(Array(3).fill('after another step and a restart'));
+    await expectEverywhere(cluster, 'key', 'after another step and a restart');
     await cluster.check();
   });
 });
@@ -63,8 +61,7 @@ describe('a timestamp from the far future', () => {
       const { timestamp } = await put(cluster, index, `other/${index}`, 'value');
       expect(timestamp).toBeLessThan(now + 60_000);
     }
-    await settle(cluster);
-    expect(await readAll(cluster, 'poisoned')).toEqual(Array(3).fill('overwritten'));
+    await expectEverywhere(cluster, 'poisoned', 'overwritten');
     await cluster.check();
   });
 });
@@ -95,8 +92,7 @@ describe('what a node hears', () => {
     await settle(cluster);
     const { timestamp } = await put(cluster, 2, 'key', 'after the sleep');
     expect(timestamp).toBe(machine(cluster, 2).clock.now());
-    await settle(cluster);
-    expect(await readAll(cluster, 'key')).toEqual(Array(3).fill('after the sleep'));
+    await expectEverywhere(cluster, 'key', 'after the sleep');
     await cluster.check();
   });
 });

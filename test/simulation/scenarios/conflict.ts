@@ -10,7 +10,7 @@ export async function voteInHalves(planted?: Planted): Promise<SimulatedCluster>
   const cluster = await startCluster({
     nodes: 4,
     config: { sync_interval: 3 },
-    ...(planted === undefined ? {} : { planted }),
+    planted,
   });
   split(cluster, [0, 1], [2, 3]);
   await putAtOnce(cluster, [0, 1, 2, 3], contestedKey);

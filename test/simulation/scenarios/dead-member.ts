@@ -11,6 +11,7 @@ import {
   startCluster,
   waitFor,
   waitForState,
+  withoutPauses,
 } from './steps.ts';
 
 export const retentionMs = 5_000;
@@ -22,13 +23,8 @@ export const goneKey = 'gone';
 export async function deleteWhileDead(planted?: Planted): Promise<SimulatedCluster> {
   const cluster = await startCluster({
     nodes: 3,
-    config: {
-      ...retention(retentionMs),
-      sync_interval: syncMs / 1_000,
-      throttle_delay_ms: 0,
-      fetch_delay_ms: 0,
-    },
-    ...(planted === undefined ? {} : { planted }),
+    config: { ...withoutPauses, ...retention(retentionMs), sync_interval: syncMs / 1_000 },
+    planted,
   });
   await put(cluster, 0, goneKey, 'live');
   await waitFor(cluster, 'all hold the key', () => cluster.isEqual());

@@ -3,14 +3,19 @@ import { deleteWhileDead, goneKey, retentionMs } from './dead-member.ts';
 import {
   complete,
   contextOf,
+  expectEverywhere,
   heal,
   isReady,
+  loseDisk,
   machine,
   pass,
+  paths,
   put,
+  putAll,
   read,
   readAll,
   remove,
+  removeAll,
   requests,
   retention,
   running,
@@ -24,6 +29,7 @@ import {
   waitForEqual,
   waitForRemoval,
   waitForState,
+  withoutPauses,
 } from './steps.ts';
 
 const absent = [undefined, undefined, undefined];
@@ -63,21 +69,21 @@ describe('a deleted key', () => {
     const retentionMs = 1_000;
     const cluster = await startCluster({
       nodes: 3,
-      config: { ...retention(retentionMs), sync_interval: 0.3, throttle_delay_ms: 0, fetch_delay_ms: 0 },
+      config: { ...withoutPauses, ...retention(retentionMs), sync_interval: 0.3 },
     });
     // A collection meets values that are on their way to the disk.
     for (const { disk } of cluster.world.nodes)
       disk.faults = { syncDelay: { minMs: 1, meanMs: 20, maxMs: 80 } };
-    const paths = Array.from({ length: 30 }, (_, index) => `key/${index}`);
-    await complete(cluster, Promise.all(paths.map((path) => cluster.put('n1:80', path, 'old'))));
-    await complete(cluster, Promise.all(paths.map((path) => cluster.delete('n2:80', path))));
-    // The deletions retire after the retention, and go when all have claimed them: values come all along.
-    for (const path of paths) {
-      await put(cluster, paths.indexOf(path) % 3, path, `new ${path}`);
-      await pass(cluster, (2 * retentionMs) / paths.length);
-    }
+    const keys = paths('key', 30);
+    await putAll(cluster, 0, keys, 'old');
     await settle(cluster);
-    for (const path of paths) expect(await readAll(cluster, path)).toEqual(Array(3).fill(`new ${path}`));
+    await removeAll(cluster, 1, keys);
+    // The deletions retire after the retention, and go when all have claimed them: values come all along.
+    for (const path of keys) {
+      await put(cluster, keys.indexOf(path) % 3, path, `new ${path}`);
+      await pass(cluster, (2 * retentionMs) / keys.length);
+    }
+    for (const path of keys) await expectEverywhere(cluster, path, `new ${path}`);
     await cluster.check();
   });
 
@@ -85,16 +91,16 @@ describe('a deleted key', () => {
     const longMs = 15_000;
     const cluster = await startCluster({
       nodes: 2,
-      config: { ...retention(longMs), sync_interval: 1, throttle_delay_ms: 0, fetch_delay_ms: 0 },
+      config: { ...withoutPauses, ...retention(longMs), sync_interval: 1 },
     });
     machine(cluster, 1).clock.jump(3_600_000);
-    const paths = Array.from({ length: 20 }, (_, index) => `key/${index}`);
-    await complete(cluster, Promise.all(paths.map((path) => cluster.put('n1:80', path, 'live'))));
+    const keys = paths('key', 20);
+    await putAll(cluster, 0, keys, 'live');
     await settle(cluster);
-    await complete(cluster, Promise.all(paths.map((path) => cluster.delete('n1:80', path))));
+    await removeAll(cluster, 0, keys);
 
     // By the clock of n2 they are past the retention at once: it declines what n1 still compares.
-    for (const path of paths) await waitForRemoval(cluster, path, [1]);
+    for (const path of keys) await waitForRemoval(cluster, path, [1]);
     const { sequence } = running(cluster, 1).store;
     const offered = requests(cluster, 'push');
     await pass(cluster, 5_000);
@@ -102,7 +108,7 @@ describe('a deleted key', () => {
     expect(running(cluster, 1).store.sequence).toBe(sequence);
     expect(await stored(cluster, 0, 'key/0')).toMatchObject({ deleted: true, retired: false });
 
-    for (const path of paths) await waitForRemoval(cluster, path);
+    for (const path of keys) await waitForRemoval(cluster, path);
     const sent = requests(cluster, 'push', 'fetch');
     const compared = requests(cluster, 'compare');
     await pass(cluster, 10_000);
@@ -138,14 +144,12 @@ describe('a forgotten member', () => {
     const cluster = await deleteWhileDead();
     await complete(cluster, running(cluster, 0).cluster.members.forget('n3'));
     await waitForState(cluster, [0, 1], 'n3', undefined);
-    machine(cluster, 2).disk.replace(undefined);
-    cluster.history.forgetDisk('n3:80');
+    loseDisk(cluster, 2);
     await start(cluster, 2);
     await settle(cluster);
     expect(await readAll(cluster, goneKey)).toEqual(absent);
     await put(cluster, 2, 'new', 'life');
-    await settle(cluster);
-    expect(await readAll(cluster, 'new')).toEqual(Array(3).fill('life'));
+    await expectEverywhere(cluster, 'new', 'life');
     await cluster.check();
   });
 });
@@ -155,8 +159,7 @@ describe('a member that lost its disk', () => {
     const cluster = await deleteWhileDead();
     const { members } = running(cluster, 0).cluster;
     const lost = members.get('n3')?.storeId ?? '';
-    machine(cluster, 2).disk.replace(undefined);
-    cluster.history.forgetDisk('n3:80');
+    loseDisk(cluster, 2);
     await start(cluster, 2);
     await settle(cluster);
     expect(members.get('n3')?.storeId).not.toBe(lost);
@@ -171,11 +174,9 @@ describe('a member that lost its disk', () => {
     await put(cluster, 0, 'key', 'value');
     await settle(cluster);
     machine(cluster, 2).crash();
-    machine(cluster, 2).disk.replace(undefined);
-    cluster.history.forgetDisk('n3:80');
+    loseDisk(cluster, 2);
     await start(cluster, 2);
-    await settle(cluster);
-    expect(await readAll(cluster, 'key')).toEqual(Array(3).fill('value'));
+    await expectEverywhere(cluster, 'key', 'value');
     await cluster.check();
   });
 });

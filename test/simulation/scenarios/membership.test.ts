@@ -7,13 +7,17 @@ import { addressOf, type SimulatedCluster } from '../simulated-cluster.ts';
 import {
   complete,
   contextOf,
+  expectEverywhere,
   heal,
   isReady,
+  loseDisk,
   machine,
   makeCluster,
   noteChanges,
   pass,
+  paths,
   put,
+  putAll,
   read,
   readAll,
   requests,
@@ -117,7 +121,7 @@ describe('a member that is started anew', () => {
       await settle(cluster);
     }
     for (const index of [0, 1, 2]) {
-      expect(await readAll(cluster, `while/${index}`)).toEqual(Array(3).fill('written'));
+      await expectEverywhere(cluster, `while/${index}`, 'written');
     }
     await cluster.check();
   });
@@ -232,9 +236,8 @@ describe('two halves of a cluster', () => {
     await put(cluster, 2, 'key/2', 'of the other half');
     await pass(cluster, 120 * secondMs);
     heal(cluster);
-    await settle(cluster);
-    expect(await readAll(cluster, 'key/0')).toEqual(Array(4).fill('of one half'));
-    expect(await readAll(cluster, 'key/2')).toEqual(Array(4).fill('of the other half'));
+    await expectEverywhere(cluster, 'key/0', 'of one half');
+    await expectEverywhere(cluster, 'key/2', 'of the other half');
     await cluster.check();
   });
 
@@ -251,9 +254,8 @@ describe('two halves of a cluster', () => {
     await put(cluster, 0, 'key/0', 'of one cluster');
     await put(cluster, 2, 'key/2', 'of the other cluster');
     heal(cluster);
-    await settle(cluster);
-    expect(await readAll(cluster, 'key/0')).toEqual(Array(4).fill('of one cluster'));
-    expect(await readAll(cluster, 'key/2')).toEqual(Array(4).fill('of the other cluster'));
+    await expectEverywhere(cluster, 'key/0', 'of one cluster');
+    await expectEverywhere(cluster, 'key/2', 'of the other cluster');
     await cluster.check();
   });
 });
@@ -282,8 +284,7 @@ describe('an address', () => {
       configOf: (index) => (index === 2 ? { node_id: thirdId } : {}),
     });
     machine(cluster, 2).crash();
-    machine(cluster, 2).disk.replace(undefined);
-    cluster.history.forgetDisk('n3:80');
+    loseDisk(cluster, 2);
     thirdId = 'newcomer';
     await start(cluster, 2);
     await waitForState(cluster, [0, 1], 'n3', 'dead');
@@ -366,8 +367,7 @@ describe('a start', () => {
     const keys = 3_500;
     const cluster = makeCluster({ nodes: 2, config: { fetch_delay_ms: secondMs } });
     await start(cluster, 0);
-    const writes = Array.from({ length: keys }, (_, index) => cluster.put('n1:80', `key/${index}`, index));
-    await complete(cluster, Promise.all(writes));
+    await putAll(cluster, 0, paths('key', keys), 'value');
     await start(cluster, 1);
     await waitFor(cluster, 'two pages are there', () => fetched(cluster)['pages'] === 2);
     machine(cluster, 1).crash({ keepsSome: false });
@@ -392,8 +392,7 @@ describe('a start', () => {
     const startedMs = clock.elapsedMs;
     await pass(cluster, 5 * secondMs);
     await start(cluster, 0);
-    const writes = Array.from({ length: 1_500 }, (_, index) => cluster.put('n1:80', `key/${index}`, index));
-    await complete(cluster, Promise.all(writes));
+    await putAll(cluster, 0, paths('key', 1_500), 'value');
     expect(log).toEqual([]);
     await mode(cluster, 1, 'normal');
     // But for some milliseconds, the time since the actors started: waiting for the seed is a part of it.
@@ -405,19 +404,16 @@ describe('a start', () => {
     const cluster = makeCluster({ nodes: 2, config: { bootstrap_max_age_hours: 1 } });
     machine(cluster, 0).clock.jump(-2 * hourMs);
     await start(cluster, 0);
-    const old = Array.from({ length: 2_500 }, (_, index) => cluster.put('n1:80', `old/${index}`, index));
-    await complete(cluster, Promise.all(old));
+    await putAll(cluster, 0, paths('old', 2_500), 'old');
     machine(cluster, 0).clock.jump(2 * hourMs);
-    const young = Array.from({ length: 10 }, (_, index) => cluster.put('n1:80', `young/${index}`, index));
-    await complete(cluster, Promise.all(young));
+    await putAll(cluster, 0, paths('young', 10), 'young');
 
     await start(cluster, 1);
     await mode(cluster, 1, 'normal');
     expect(fetched(cluster)).toEqual({ pages: 1, keys: 1_000 });
-    expect(await read(cluster, 1, 'young/9')).toBe(9);
+    expect(await read(cluster, 1, 'young/9')).toBe('young');
     expect(await read(cluster, 1, 'old/0')).toBeUndefined();
-    await settle(cluster);
-    expect(await read(cluster, 1, 'old/0')).toBe(0);
+    await expectEverywhere(cluster, 'old/0', 'old');
     await cluster.check();
   });
 });

@@ -9,11 +9,14 @@ import {
   contextOf,
   cutBetween,
   decisions,
+  expectEverywhere,
   heal,
   machine,
   makeCluster,
   pass,
+  paths,
   put,
+  putAll,
   putAtOnce,
   read,
   readAll,
@@ -42,15 +45,14 @@ describe('synchronization', () => {
     for (const id of ['n2', 'n3']) await waitForState(cluster, [0], id, 'dead');
     await waitForState(cluster, [1, 2], 'n1', 'dead');
     machine(cluster, 0).clock.jump(-hourMs);
-    const old = Array.from({ length: 5 * limits.newestEntries }, (_, index) => `old/${index}`);
-    const recent = Array.from({ length: 2 * limits.newestEntries }, (_, index) => `new/${index}`);
-    await complete(cluster, Promise.all(old.map((path) => cluster.put('n1:80', path, 'late'))));
-    await complete(cluster, Promise.all(recent.map((path) => cluster.put('n2:80', path, 'in time'))));
+    const old = paths('old', 5 * limits.newestEntries);
+    const recent = paths('new', 2 * limits.newestEntries);
+    await putAll(cluster, 0, old, 'late');
+    await putAll(cluster, 1, recent, 'in time');
     await waitForEqual(cluster, [1, 2]);
     heal(cluster);
-    await settle(cluster);
-    expect(await readAll(cluster, old.at(-1) ?? '')).toEqual(Array(3).fill('late'));
-    expect(await readAll(cluster, recent.at(-1) ?? '')).toEqual(Array(3).fill('in time'));
+    await expectEverywhere(cluster, old.at(-1) ?? '', 'late');
+    await expectEverywhere(cluster, recent.at(-1) ?? '', 'in time');
     await cluster.check();
   });
 
@@ -72,8 +74,7 @@ describe('synchronization', () => {
     await pass(cluster, 1_000);
     expect(await readAll(cluster, 'key')).toEqual(['value', undefined, undefined]);
     arePushesLost = false;
-    await settle(cluster);
-    expect(await readAll(cluster, 'key')).toEqual(Array(3).fill('value'));
+    await expectEverywhere(cluster, 'key', 'value');
     await cluster.check();
   });
 

@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import type { KeyPath } from '../../../src/core/key-path.ts';
 import type { MemberState } from '../../../src/core/membership.ts';
 import type { Decision, MembershipChange } from '../../../src/core/ports.ts';
@@ -22,6 +23,14 @@ export type ScenarioOptions = Omit<SimulatedClusterOptions, 'seed'> & { readonly
 /** A retention in the unit of the configuration. */
 export function retention(ms: number): { readonly tombstone_retention_hours: number } {
   return { tombstone_retention_hours: ms / hourMs };
+}
+
+/** A configuration under which nodes compare without a pause. */
+export const withoutPauses = { throttle_delay_ms: 0, fetch_delay_ms: 0 } as const;
+
+/** `prefix/0`, `prefix/1` and so on. */
+export function paths(prefix: string, count: number): readonly string[] {
+  return Array.from({ length: count }, (_, index) => `${prefix}/${index}`);
 }
 
 /** A cluster whose nodes are all down. */
@@ -83,6 +92,12 @@ export function running(cluster: SimulatedCluster, index: number): RunningKvs {
   return node;
 }
 
+/** Puts an empty disk into a machine that is down. */
+export function loseDisk(cluster: SimulatedCluster, index: number): void {
+  machine(cluster, index).disk.replace(undefined);
+  cluster.history.forgetDisk(addressOf(index));
+}
+
 /** Starts a node and waits until it serves. */
 export async function start(cluster: SimulatedCluster, index: number): Promise<void> {
   machine(cluster, index).start();
@@ -121,6 +136,27 @@ export async function put(
 /** Deletes, and waits for the acknowledgement. */
 export async function remove(cluster: SimulatedCluster, index: number, path: string): Promise<Version> {
   return acknowledged(await complete(cluster, cluster.delete(addressOf(index), path)));
+}
+
+/** Writes one value to many keys at once, and waits for all acknowledgements. */
+export async function putAll(
+  cluster: SimulatedCluster,
+  index: number,
+  keys: readonly string[],
+  value: unknown,
+): Promise<void> {
+  const writes = keys.map((path) => cluster.put(addressOf(index), path, value));
+  (await complete(cluster, Promise.all(writes))).forEach(acknowledged);
+}
+
+/** Deletes many keys at once, and waits for all acknowledgements. */
+export async function removeAll(
+  cluster: SimulatedCluster,
+  index: number,
+  keys: readonly string[],
+): Promise<void> {
+  const writes = keys.map((path) => cluster.delete(addressOf(index), path));
+  (await complete(cluster, Promise.all(writes))).forEach(acknowledged);
 }
 
 /** Writes different values of one key on several nodes in the same instant. */
@@ -164,6 +200,17 @@ export async function readAll(
   const values: unknown[] = [];
   for (const index of indexes) values.push(await read(cluster, index, path));
   return values;
+}
+
+/** Settles; then clients read a value at every node. */
+export async function expectEverywhere(
+  cluster: SimulatedCluster,
+  path: string,
+  value: unknown,
+): Promise<void> {
+  await settle(cluster);
+  const values = await readAll(cluster, path);
+  expect({ path, values }).toEqual({ path, values: values.map(() => value) });
 }
 
 function serving(cluster: SimulatedCluster): readonly number[] {
