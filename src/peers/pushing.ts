@@ -17,7 +17,7 @@ export interface PushPorts {
   readonly members: Pick<Membership, 'get'>;
   readonly outboxes: Outboxes;
   readonly transport: PeerTransport;
-  readonly merger: Merger;
+  readonly merger: Pick<Merger, 'merge'>;
 }
 
 /** Pages that are sent before the machine hears of it: its step costs as much as a small page does. */

@@ -72,6 +72,16 @@ describe('A reader of /debug/events', () => {
     expect(reader.received).toMatch(/id: \w+-1\nevent: transition\ndata: \{"id":1,.*"to":"running"\}\n\n/);
   });
 
+  it('gets so many at once, and the others a moment later', async () => {
+    const { server, inspector } = await start();
+    const reader = await EventReader.open(server.port);
+    for (let i = 1; i <= 501; i++) inspector.emit('x');
+    await reader.until('"id":501,');
+    const chunks = reader.received.split(/^[0-9a-f]+\r\n/m);
+    const counts = chunks.map((chunk) => chunk.match(/^event: transition$/gm)?.length ?? 0);
+    expect(counts.filter((count) => count > 0)).toEqual([500, 1]);
+  });
+
   it('goes on after the last event that it had, without a gap and without getting one twice', async () => {
     const { server, inspector } = await start();
     const first = await EventReader.open(server.port);
