@@ -48,37 +48,63 @@ async function benchWatching(): Promise<void> {
   }
 }
 
+/** One run of the load. */
+interface Run {
+  readonly requestsPerSecond: number;
+  /** CPU time of the node, all threads, for each request. */
+  readonly cpuMicroseconds: number;
+}
+
 async function compare(node: Server): Promise<void> {
-  const [alone, watched, ratios]: [number[], number[], number[]] = [[], [], []];
+  const runs: { readonly alone: Run; readonly watched: Run }[] = [];
   const seen = { events: 0, dropped: 0 };
-  const runAlone = async () => (await runLoad({ ...plan, port: node.port })).requestsPerSecond;
   const runWatched = async () => {
     const stop = await watch(node);
-    const { requestsPerSecond } = await runLoad({ ...plan, port: node.port });
+    const result = await run(node);
     const { events, dropped } = stop();
     seen.events += events;
     seen.dropped += dropped;
-    return requestsPerSecond;
+    return result;
   };
   for (let pair = 0; pair < pairs; pair++) {
     // Each comes first in its turn: what changes on the machine meanwhile favours neither.
-    const isAloneFirst = pair % 2 === 0;
-    const first = await (isAloneFirst ? runAlone() : runWatched());
-    const second = await (isAloneFirst ? runWatched() : runAlone());
-    const [without, withReader] = isAloneFirst ? [first, second] : [second, first];
-    alone.push(without);
-    watched.push(withReader);
-    ratios.push(withReader / without);
+    if (pair % 2 === 0) runs.push({ alone: await run(node), watched: await runWatched() });
+    else {
+      const watched = await runWatched();
+      runs.push({ alone: await run(node), watched });
+    }
   }
-  const sorted = ratios.toSorted((a, b) => a - b);
-  const at = (share: number) => (sorted[Math.floor((sorted.length - 1) * share)] ?? NaN).toFixed(3);
+  const line = (title: string, which: 'alone' | 'watched') => {
+    const of = (field: keyof Run) => median(runs.map((result) => result[which][field])).toFixed(0);
+    return `  ${title.padEnd(38)} ${of('requestsPerSecond').padStart(7)}/s, ${of('cpuMicroseconds')} us of CPU each\n`;
+  };
   process.stdout.write(
     `PUT, ${plan.connections} connections, one peer; ${pairs} pairs of runs of ${plan.seconds} s\n` +
-      `  nobody watches                         ${median(alone).toFixed(0).padStart(7)}/s\n` +
-      `  one reader of /debug/events            ${median(watched).toFixed(0).padStart(7)}/s\n` +
-      `  ratio ${median(ratios).toFixed(3)}, quartiles ${at(0.25)} and ${at(0.75)}\n` +
-      `  events read ${Math.round(seen.events / pairs / plan.seconds)}/s, dropped ${seen.dropped}\n`,
+      line('nobody watches', 'alone') +
+      line('one reader of /debug/events', 'watched') +
+      `  throughput, watched to not: ${spread(runs.map(({ alone, watched }) => watched.requestsPerSecond / alone.requestsPerSecond))}\n` +
+      `  CPU a request, likewise: ${spread(runs.map(({ alone, watched }) => watched.cpuMicroseconds / alone.cpuMicroseconds))}\n` +
+      `  ${Math.round(seen.events / pairs / plan.seconds)} events/s, ${seen.dropped} dropped\n`,
   );
+}
+
+async function run(node: Server): Promise<Run> {
+  const before = await cpuSeconds(node);
+  const { requestsPerSecond, failed } = await runLoad({ ...plan, port: node.port });
+  if (failed > 0) throw new Error(`${failed} requests failed`);
+  const used = (await cpuSeconds(node)) - before;
+  return { requestsPerSecond, cpuMicroseconds: (used * 1_000_000) / (requestsPerSecond * plan.seconds) };
+}
+
+function spread(ratios: readonly number[]): string {
+  const sorted = ratios.toSorted((a, b) => a - b);
+  const at = (share: number) => (sorted[Math.floor((sorted.length - 1) * share)] ?? NaN).toFixed(3);
+  return `${median(ratios).toFixed(3)}, quartiles ${at(0.25)} and ${at(0.75)}`;
+}
+
+async function cpuSeconds({ port }: Server): Promise<number> {
+  const text = await (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+  return Number(/^process_cpu_seconds_total (\S+)$/m.exec(text)?.[1]);
 }
 
 async function membersOf({ port }: Server): Promise<number> {
@@ -93,7 +119,7 @@ async function watch({ port }: Server): Promise<() => Watched> {
     const request = get({ host: '127.0.0.1', port, path: '/debug/events', agent: false }, (response) => {
       response.setEncoding('latin1');
       response.on('data', (text: string) => {
-        events += text.split('\nevent: transition').length - 1;
+        events += text.split('event: transition\n').length - 1;
         dropped += Number(/"dropped":(\d+)/.exec(text)?.[1] ?? 0);
       });
       response.on('error', () => undefined);

@@ -4,7 +4,7 @@ import { limits } from '../core/limits.ts';
 import type { ActorInspector, ActorTransition } from '../core/ports.ts';
 
 /** Transitions of this time go out together, ms: a busy node has thousands a second, and each write costs it some. */
-const gatherMs = 25;
+const gatherMs = 50;
 /** So many go out at once, whatever the time. */
 const gatheredMax = 500;
 /** Readers have this long to take what waits for them when the node stops, ms. */
