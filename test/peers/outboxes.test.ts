@@ -48,6 +48,16 @@ describe('what waits for a member', () => {
     expect(boxes.size('a')).toBe(0);
   });
 
+  it('has waited longest where it stands first', () => {
+    const boxes = outboxesFor('a');
+    expect(boxes.oldest('a')).toBeUndefined();
+    boxes.add([versionOf('x', { counter: 1 }), versionOf('y', { counter: 2 })]);
+    expect(boxes.oldest('a')?.counter).toBe(1);
+    boxes.acknowledge('a', boxes.page('a').slice(0, 1));
+    expect(boxes.oldest('a')?.counter).toBe(2);
+    expect(boxes.oldest('nobody')).toBeUndefined();
+  });
+
   it('goes page by page, in number and in bytes; a larger value has a page of its own', () => {
     const boxes = outboxesFor('a');
     const large = new Uint8Array(limits.pageBytesMax + 1);
