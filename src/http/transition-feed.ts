@@ -24,7 +24,8 @@ export interface TransitionFeedOptions {
  * the next one that it gets says how many.
  *
  * Ids are those of the transitions, after a name for this life of the node: an id from an earlier life, where other
- * transitions had the same numbers, is told from one of this life.
+ * transitions had the same numbers, is told from one of this life. A number alone is one of this life; 0 asks for all
+ * that is remembered.
  */
 export class TransitionFeed {
   readonly #options: TransitionFeedOptions;
@@ -73,15 +74,17 @@ export class TransitionFeed {
   }
 
   #missedSince(lastEventId: string): string {
-    const [, life, number] = /^(\w{1,32})-(\d{1,15})$/.exec(lastEventId) ?? [];
-    if (number === undefined)
+    const [, life = this.#life, digits] = /^(?:(\w{1,32})-)?(\d{1,15})$/.exec(lastEventId) ?? [];
+    if (digits === undefined)
       throw new KvsError('KVS_BAD_REQUEST', 'Last-Event-ID is not one of this stream');
-    const isOfThisLife = life === this.#life;
-    const { transitions, gap } = this.#options.inspector.transitionsSince(isOfThisLife ? Number(number) : 0);
+    const last = life === this.#life ? Number(digits) : undefined;
+    const { transitions, gap } = this.#options.inspector.transitionsSince(last ?? 0);
     const texts = transitions.map((transition) => this.#textOf(transition));
-    if (!isOfThisLife) return [gapText(null), ...texts].join('');
-    const first = transitions[0]?.id;
-    return [gap ? gapText(first === undefined ? null : first - Number(number) - 1) : '', ...texts].join('');
+    if (last === undefined) return [gapText(null), ...texts].join('');
+    // Whoever begins at the beginning has missed nothing.
+    if (!gap || last === 0) return texts.join('');
+    const [first] = transitions;
+    return [gapText(first === undefined ? null : first.id - last - 1), ...texts].join('');
   }
 
   #admit(reader: Reader): void {

@@ -119,9 +119,29 @@ describe('A reader of /debug/events', () => {
     expect([reader.gaps(), reader.numbers()]).toEqual([[{ dropped: null }], [1, 2, 3]]);
   });
 
+  it('gets all that is remembered, without a gap, when it asks from the beginning', async () => {
+    const { server, inspector } = await start();
+    for (const state of ['a', 'b', 'c']) inspector.emit(state);
+    inspector.remembered = 2;
+    const reader = await EventReader.open(server.port, '0');
+    await reader.until('"to":"c"');
+    expect([reader.gaps(), reader.numbers()]).toEqual([[], [2, 3]]);
+  });
+
+  it('may name a transition of this life by its number', async () => {
+    const { server, inspector } = await start();
+    for (const state of ['a', 'b', 'c']) inspector.emit(state);
+    const reader = await EventReader.open(server.port, '2');
+    await reader.until('"to":"c"');
+    expect([reader.gaps(), reader.numbers()]).toEqual([[], [3]]);
+    const lost = await EventReader.open(server.port, '99');
+    await lost.until('event: gap');
+    expect([lost.gaps(), lost.numbers()]).toEqual([[{ dropped: null }], []]);
+  });
+
   it('is refused with an id that never was one', async () => {
     const { server } = await start();
-    for (const id of ['x', '7', '-1', 'a-b', `a-${'9'.repeat(20)}`]) {
+    for (const id of ['x', '1.5', '-1', 'a-b', `a-${'9'.repeat(20)}`]) {
       const refused = await rawRequest(server.port, 'GET /debug/events', [`Last-Event-ID: ${id}`]);
       expect(refused).toMatchObject({ status: 400, code: 'KVS_BAD_REQUEST' });
     }
