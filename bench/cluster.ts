@@ -17,6 +17,15 @@ const differing = 10_000;
 const bootstrapKeys = 100_000;
 const equalSyncs = 100;
 
+interface SyncerState {
+  readonly state: unknown;
+  readonly context: {
+    readonly behind: readonly string[];
+    readonly failures: object;
+    readonly exchanges: number;
+  };
+}
+
 const line = (title: string, value: string) => process.stdout.write(`  ${title.padEnd(52)} ${value}\n`);
 
 const folder = await mkdtemp(join(tmpdir(), 'kvs-bench-'));
@@ -103,6 +112,7 @@ async function benchPartition(): Promise<void> {
   await finished(runScript('clone-store.ts', first, ...others));
   const nodes = await startCluster([first, ...others]);
   await untilEqual(nodes);
+  await untilCompared(nodes);
   const [one, ...rest] = nodes;
   const [two] = rest;
   if (one === undefined || two === undefined) throw new Error('Three nodes were to start');
@@ -158,8 +168,22 @@ async function benchEqualSync(): Promise<void> {
 }
 
 async function syncsOf({ client }: ClusterNode): Promise<number> {
-  const { context } = await client.json<{ context: { exchanges: number } }>('/debug/actors/syncer');
+  const { context } = await client.json<SyncerState>('/debug/actors/syncer');
   return context.exchanges;
+}
+
+/** Settles when all have compared what they hold with all others, as they do when they have met. */
+async function untilCompared(nodes: readonly ClusterNode[]): Promise<void> {
+  const secondWordMs = 2_000;
+  for (const pauseMs of [secondWordMs, secondWordMs, 0]) {
+    for (const { client } of nodes) {
+      await until(async () => {
+        const { state, context } = await client.json<SyncerState>('/debug/actors/syncer');
+        return state === 'idle' && context.behind.length === 0 && Object.keys(context.failures).length === 0;
+      }, 50);
+    }
+    await new Promise((resolve) => setTimeout(resolve, pauseMs));
+  }
 }
 
 function dataDirs(name: string, count: number): string[] {

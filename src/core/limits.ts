@@ -94,6 +94,8 @@ export const limits = {
   transitionsMax: 1_000,
   /** Bytes that a slow reader of /debug/events may fall behind before events are dropped, and counted. */
   debugBufferBytesMax: 512 * 1_024,
+  /** Changed keys that an exchange takes from the change logs; where there are more, the digests find them. */
+  changedKeysMax: 65_536,
   /** Readers of /debug/events at one time. One more is refused with KVS_OVERLOADED. */
   debugReadersMax: 64,
 } as const;

@@ -91,6 +91,26 @@ export interface PeerCalls {
     readonly request: { readonly selections: readonly LeafSelection[] };
     readonly reply: { readonly versions: readonly KeyVersion[]; readonly isComplete: boolean };
   };
+  /** Keys that the receiver has stored since a sequence of its own, oldest first, each with its present entry. */
+  readonly changes: {
+    readonly request: { readonly since: number };
+    readonly reply: {
+      readonly paths: readonly KeyPath[];
+      /** Packed, one for each path. Keys that are in no digest any more are left out. */
+      readonly entries: Uint8Array;
+      /** Where the next page begins; null at the end, and where the log does not reach back to `since`. */
+      readonly next: number | null;
+    };
+  };
+  /** The present versions of keys, in order. A reply may stop early, but never before its first version. */
+  readonly get: {
+    readonly request: { readonly paths: readonly KeyPath[] };
+    readonly reply: {
+      readonly versions: readonly KeyVersion[];
+      /** How many of the paths this answers. */
+      readonly answered: number;
+    };
+  };
   /**
    * The exchange is complete: the sender holds what the receiver had at `holds`, and the other way round. Refused with
    * KVS_OTHER_MEMBER by another store than the sender met.

@@ -147,6 +147,8 @@ export interface VersionStore {
   rootDigest(): Uint32Array;
   branchDigests(): Uint32Array;
   leafDigests(branch: number): Uint32Array;
+  /** The digest entries of keys, in their order, without those of keys that are in no digest. */
+  entriesOf(paths: readonly KeyPath[]): Promise<Omit<LeafEntries, 'leaf'>>;
   /**
    * What some digest leaves hold, in the order of `leaves`: the first one, and of the others as many, one after the
    * other, as fit within `entriesMax` entries together. Each comes whole.

@@ -4,11 +4,11 @@ import type { MemberTable } from './member-table.ts';
 /** Who holds what of whom. What this node says of itself is on its disk, after the data that it speaks of. */
 export class Claims {
   readonly #store: Pick<VersionStore, 'setNote' | 'note'>;
-  readonly #members: Pick<MemberTable, 'noteClaim' | 'isMemberStore'>;
+  readonly #members: Pick<MemberTable, 'noteClaim' | 'claimOf' | 'isMemberStore'>;
 
   constructor(
     store: Pick<VersionStore, 'setNote' | 'note'>,
-    members: Pick<MemberTable, 'noteClaim' | 'isMemberStore'>,
+    members: Pick<MemberTable, 'noteClaim' | 'claimOf' | 'isMemberStore'>,
   ) {
     this.#store = store;
     this.#members = members;
@@ -26,6 +26,11 @@ export class Claims {
   /** Notes up to where a peer's store holds what this store had. */
   noteClaim(peerStoreId: string, sequence: number): void {
     this.#members.noteClaim(peerStoreId, sequence);
+  }
+
+  /** Up to where a peer's store holds what this store had; 0 when nothing is known. */
+  claimOf(peerStoreId: string): number {
+    return this.#members.claimOf(peerStoreId);
   }
 
   /** Up to where this node holds what a store had; 0 when nothing is known. */

@@ -23,6 +23,7 @@ import type {
 } from '../core/peer-calls.ts';
 import type { StepKind, Steps, VersionStore } from '../core/ports.ts';
 import type { KeyVersion } from '../core/version.ts';
+import { ChangedKeys } from './changed-keys.ts';
 import type { Claims } from './claims.ts';
 import type { Merger } from './merger.ts';
 import { digestBytes, digestLanes, newestEntries, pageOf, VersionPage } from './pages.ts';
@@ -50,6 +51,9 @@ export class Exchange implements Steps {
   #leaves: number[] = [];
   #leavesAtOnce: number = limits.pageItemsMax;
   #triedNewest = false;
+  #triedChanges = false;
+  #changedKeys: ChangedKeys | undefined;
+  #wanted: readonly KeyPath[] = [];
   #selections: LeafSelection[] = [];
   #toPush: KeyPath[] = [];
   #newer: KeyVersion[] = [];
@@ -69,7 +73,9 @@ export class Exchange implements Steps {
     // First of all what is in memory with its values.
     if (this.#newer.length > 0) return this.#push();
     if (this.#selections.length > 0) return this.#fetch();
+    if (this.#wanted.length > 0) return this.#get();
     if (this.#toPush.length > 0) return this.#push();
+    if (this.#changedKeys !== undefined) return this.#takeChanges(this.#changedKeys);
     if (this.#leaves.length > 0) return this.#listLeaves();
     if (this.#start === undefined || this.#branches === undefined) return this.#compare();
     if (this.#branches.length > 0) return this.#descend(this.#branches);
@@ -94,9 +100,50 @@ export class Exchange implements Steps {
       this.#leaves = leavesOfDifferent(newest, theirs.newest);
       if (this.#leaves.length > 0) return 'request';
     }
+    if (!this.#triedChanges) {
+      this.#triedChanges = true;
+      this.#changedKeys = await this.#changesSinceClaims();
+      if (this.#changedKeys !== undefined) return 'request';
+    }
     const { digests } = await this.#call('branches', null);
     this.#branches = differingDigests(store.branchDigests(), digestLanes(digests));
     return 'request';
+  }
+
+  /** Undefined where the two have never been compared to the end. */
+  async #changesSinceClaims(): Promise<ChangedKeys | undefined> {
+    const { store, claims } = this.#ports;
+    const theirs = await claims.holds(this.#member.storeId);
+    const own = claims.claimOf(this.#member.storeId);
+    if (theirs === 0 && own === 0) return undefined;
+    return new ChangedKeys({ store, theirs, own, ask: (since) => this.#call('changes', { since }) });
+  }
+
+  async #takeChanges(changedKeys: ChangedKeys): Promise<StepKind | null> {
+    const { requests } = this.#counts;
+    const difference = await changedKeys.next();
+    if (difference === null) this.#changedKeys = undefined;
+    this.#wanted = difference?.wanted ?? [];
+    this.#toPush.push(...(difference?.greater ?? []));
+    // The own changes take no request: nobody needs a pause after them.
+    return this.#counts.requests > requests ? 'request' : this.step();
+  }
+
+  async #get(): Promise<StepKind> {
+    const asked = this.#wanted.slice(0, limits.pageItemsMax);
+    const { versions, answered } = await this.#call('get', { paths: asked });
+    if (answered < 1 || answered > asked.length)
+      throw new KvsError('KVS_PEER_FAILED', 'The peer answers nothing of what was asked for');
+    await this.#merge(versions);
+    this.#wanted = this.#wanted.slice(answered);
+    return 'fetch';
+  }
+
+  async #merge(versions: readonly KeyVersion[]): Promise<void> {
+    const { newer, hasConflict } = await this.#ports.merger.merge(versions, { from: this.#member.id });
+    this.#newer.push(...newer);
+    this.#hasConflict ||= hasConflict;
+    this.#counts.fetched += versions.length;
   }
 
   async #descend(branches: readonly number[]): Promise<StepKind> {
@@ -155,10 +202,7 @@ export class Exchange implements Steps {
     const rest = isComplete ? [] : without(asked, versions);
     if (!isComplete && hashesIn(rest) === hashesIn(asked))
       throw new KvsError('KVS_PEER_FAILED', 'The peer sends nothing of what was asked for');
-    const { newer, hasConflict } = await this.#ports.merger.merge(versions, { from: this.#member.id });
-    this.#newer.push(...newer);
-    this.#hasConflict ||= hasConflict;
-    this.#counts.fetched += versions.length;
+    await this.#merge(versions);
     this.#selections = [...rest, ...this.#selections.slice(asked.length)];
     return 'fetch';
   }

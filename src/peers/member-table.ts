@@ -265,6 +265,11 @@ export class MemberTable implements Membership, Members {
     this.#saver.save();
   }
 
+  /** Up to where a store holds what this one has; 0 for one that has claimed nothing. */
+  claimOf(storeId: string): number {
+    return this.#claims.of(storeId);
+  }
+
   /** True for the store of a member that is known, dead ones included. */
   isMemberStore(storeId: string): boolean {
     return this.#others.holderOf(storeId) !== undefined;

@@ -145,6 +145,18 @@ export class PeerService {
         }
         return { versions: page.versions, isComplete: !page.isFull };
       },
+      changes: async ({ since }) => {
+        const changes = (await store.changesSince(since, limits.pageItemsMax)) ?? [];
+        const changed = new Set(changes.map(({ path }) => path));
+        const { paths, packed } = await store.entriesOf([...changed]);
+        const last = changes.at(-1)?.sequence ?? store.sequence;
+        return { paths, entries: packed, next: last < store.sequence ? last : null };
+      },
+      get: async ({ paths }) => {
+        const page = new VersionPage();
+        const answered = await page.fill(store, paths);
+        return { versions: page.versions, answered };
+      },
       complete: async ({ holds, sequence, storeId }, from) => {
         // What was agreed was agreed with another store, whose place this one has taken meanwhile.
         if (storeId !== store.storeId) {

@@ -160,6 +160,20 @@ const schemas: {
     request: z.object({ selections }),
     reply: z.object({ versions, isComplete: z.boolean() }),
   },
+  changes: {
+    request: z.object({ since: sequence }),
+    reply: z
+      .object({
+        paths: z.array(path).max(limits.commitWritesMax),
+        entries: bytes,
+        next: sequence.nullable(),
+      })
+      .refine(({ paths, entries }) => entries.length === paths.length * entryBytes, 'not one entry each'),
+  },
+  get: {
+    request: z.object({ paths }),
+    reply: z.object({ versions, answered: whole.max(limits.pageItemsMax) }),
+  },
   complete: {
     request: z.object({ holds: sequence, sequence, storeId }),
     reply: nothing,

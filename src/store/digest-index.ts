@@ -1,8 +1,10 @@
 import { DigestTree } from '../core/digest-tree.ts';
+import type { KeyPath } from '../core/key-path.ts';
 import { entryBytes } from '../core/leaf-entries.ts';
 import type { LeafEntries } from '../core/ports.ts';
 import {
   digestEncodedIdentity,
+  hashKey,
   hashPath,
   hashRange,
   leafOfHashKey,
@@ -85,6 +87,25 @@ export class DigestIndex {
       }
     }
     return listings;
+  }
+
+  /** See `VersionStore.entriesOf`. */
+  async entriesOf(paths: readonly KeyPath[]): Promise<Omit<LeafEntries, 'leaf'>> {
+    const lanes = new Uint32Array(4);
+    const keys = paths.map((path) => {
+      hashPath(path, lanes);
+      return hashKey(lanes, path);
+    });
+    const identities = await this.#level.getMany<Uint8Array, Uint8Array>(keys, asBytes);
+    const found: KeyPath[] = [];
+    const packed = new Uint8Array(paths.length * entryBytes);
+    paths.forEach((path, index) => {
+      const [key, identity] = [keys[index], identities[index]];
+      if (key === undefined || identity === undefined) return;
+      packHashEntry(key, identity, packed, found.length * entryBytes);
+      found.push(path);
+    });
+    return { paths: found, packed: packed.subarray(0, found.length * entryBytes) };
   }
 
   /** Ends a summing that is still under way; `whenReady` then settles without `isReady`. */

@@ -224,6 +224,10 @@ class LevelVersionStore implements OpenVersionStore {
     return this.#digests.tree.leaves(branch);
   }
 
+  async entriesOf(paths: readonly KeyPath[]): Promise<Omit<LeafEntries, 'leaf'>> {
+    return this.#reading(() => this.#digests.entriesOf(paths));
+  }
+
   async listLeaves(leaves: readonly number[], entriesMax: number): Promise<LeafEntries[]> {
     return this.#reading(() => this.#digests.list(leaves, entriesMax));
   }

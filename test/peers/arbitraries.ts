@@ -101,6 +101,23 @@ export const calls: {
     }),
     reply: fc.record({ versions: someVersions, isComplete: fc.boolean() }),
   },
+  changes: {
+    request: fc.record({ since: sequence }),
+    reply: fc.array(keyPaths, { maxLength: 3 }).chain((paths) =>
+      fc.record({
+        paths: fc.constant(paths),
+        entries: fc.uint8Array({
+          minLength: paths.length * entryBytes,
+          maxLength: paths.length * entryBytes,
+        }),
+        next: orNull(sequence),
+      }),
+    ),
+  },
+  get: {
+    request: fc.record({ paths: fc.array(keyPaths, { maxLength: 4 }) }),
+    reply: fc.record({ versions: someVersions, answered: fc.nat(limits.pageItemsMax) }),
+  },
   complete: { request: fc.record({ holds: sequence, sequence, storeId }), reply: nothing },
   page: {
     request: fc.record({ before: orNull(timeEntries) }),

@@ -1,6 +1,7 @@
 import type { Member } from '../../src/core/membership.ts';
 import { KvsError } from '../../src/core/errors.ts';
 import type { KeyPath } from '../../src/core/key-path.ts';
+import { limits } from '../../src/core/limits.ts';
 import type { PeerCallName, PeerTransport } from '../../src/core/peer-calls.ts';
 import type { VersionStore } from '../../src/core/ports.ts';
 import type { KeyVersion } from '../../src/core/version.ts';
@@ -79,6 +80,7 @@ export interface TestNodeOptions {
   readonly wire: Wire;
   readonly clock?: FixedClock;
   readonly level?: Level;
+  readonly changeLogEntriesMax?: number | undefined;
   /** A store that stands in for the one that would be opened. */
   readonly wrap?: (store: OpenVersionStore) => OpenVersionStore;
 }
@@ -139,7 +141,8 @@ export class TestNode {
     const level = options.level ?? memoryLevel();
     const clock = options.clock ?? new FixedClock();
     const random = new NamedRandom(++options.wire.started);
-    const opened = await openTestStore(level, { clock, nodeId: options.id, random });
+    const { changeLogEntriesMax = limits.changeLogEntriesMax } = options;
+    const opened = await openTestStore(level, { clock, nodeId: options.id, random, changeLogEntriesMax });
     await opened.store.whenDigestsReady();
     return new TestNode(options, level, clock, options.wrap?.(opened.store) ?? opened.store);
   }

@@ -16,20 +16,25 @@ import {
   testUuid,
   text,
 } from '../store/harness.ts';
-import { contents, TestNode, Wire } from './cluster.ts';
+import { contents, TestNode, Wire, type TestNodeOptions } from './cluster.ts';
 
 /** Nodes that share a clock, so that no two writes have one stamp unless a test wants it, and that know each other. */
-async function startNodes(count: number): Promise<{ nodes: TestNode[]; wire: Wire; clock: FixedClock }> {
+async function startNodes(
+  count: number,
+  options: Pick<TestNodeOptions, 'changeLogEntriesMax'> = {},
+): Promise<{ nodes: TestNode[]; wire: Wire; clock: FixedClock }> {
   const wire = new Wire();
   const clock = new FixedClock();
   const nodes: TestNode[] = [];
-  for (let i = 0; i < count; i++) nodes.push(await TestNode.start({ id: `n${i}`, wire, clock }));
+  for (let i = 0; i < count; i++) nodes.push(await TestNode.start({ id: `n${i}`, wire, clock, ...options }));
   for (const node of nodes) for (const other of nodes) if (node !== other) node.meet(other);
   return { nodes, wire, clock };
 }
 
-async function startTwo(): Promise<{ a: TestNode; b: TestNode; wire: Wire; clock: FixedClock }> {
-  const { nodes, ...rest } = await startNodes(2);
+async function startTwo(
+  options: Pick<TestNodeOptions, 'changeLogEntriesMax'> = {},
+): Promise<{ a: TestNode; b: TestNode; wire: Wire; clock: FixedClock }> {
+  const { nodes, ...rest } = await startNodes(2, options);
   const [a, b] = nodes as [TestNode, TestNode];
   return { a, b, ...rest };
 }
@@ -100,6 +105,51 @@ describe('two nodes that differ', () => {
     ]);
     expect(await valueAt(b, 'k7')).toBe('2');
     expect(await valueAt(a, 'new')).toBe('3');
+    expect(root(a)).toBe(root(b));
+  });
+
+  it('since they were parted, look at what each has changed, and at no digest', async () => {
+    const { a, b, wire, clock } = await startTwo();
+    await a.store.write(Array.from({ length: 5_000 }, (_, i) => put(`k${i}`, '1')));
+    await a.syncWith(b);
+    // What the first one brought is claimed with the next.
+    await a.syncWith(b);
+    clock.ms++;
+    await a.store.write(Array.from({ length: 1_500 }, (_, i) => put(`k${i}`, 'of a')));
+    await a.store.write([put('only of a', '1'), del('k2000'), del('k2001')]);
+    clock.ms++;
+    await b.store.write(Array.from({ length: 1_500 }, (_, i) => put(`k${i + 1_000}`, 'of b')));
+    await b.store.write([put('only of b', '1'), put('k2001', 'again')]);
+    wire.sent.length = 0;
+    await a.syncWith(b);
+    const names = wire.sent.map(({ name }) => name);
+    expect(names.filter((name) => name === 'changes')).toHaveLength(2);
+    expect(names).toContain('get');
+    expect(names).not.toContain('branches');
+    expect(root(a)).toBe(root(b));
+    expect(await contents(a.store)).toEqual(await contents(b.store));
+    expect(await Promise.all(['k0', 'k1200', 'k2000', 'k2001'].map((key) => valueAt(a, key)))).toEqual([
+      'of a',
+      'of b',
+      'of b',
+      'again',
+    ]);
+    await expectClaimsToBeTrue([a, b]);
+  });
+
+  it('in more than their change logs remember, find the rest by the digests', async () => {
+    const { a, b, wire, clock } = await startTwo({ changeLogEntriesMax: 100 });
+    await a.store.write([put('first', '1')]);
+    await a.syncWith(b);
+    for (const node of [a, b]) {
+      for (let at = 0; at < 10; at++) {
+        clock.ms++;
+        await node.store.write(Array.from({ length: 50 }, (_, i) => put(`${node.id}/${at}/${i}`, '1')));
+      }
+    }
+    wire.sent.length = 0;
+    await a.syncWith(b);
+    expect(wire.sent.map(({ name }) => name)).toContain('branches');
     expect(root(a)).toBe(root(b));
   });
 

@@ -1,0 +1,32 @@
+import { describe, expect, it } from 'vitest';
+import type { KeyPath } from '../../src/core/key-path.ts';
+import { packEntries } from '../../src/core/leaf-entries.ts';
+import { limits } from '../../src/core/limits.ts';
+import { ChangedKeys } from '../../src/peers/changed-keys.ts';
+
+const pathsFrom = (from: number, count: number) =>
+  Array.from({ length: count }, (_, i) => `k${from + i}` as KeyPath);
+const entriesOf = (paths: readonly KeyPath[]) =>
+  packEntries(paths.map((path) => ({ path, timestamp: 1, counter: 0, uuid: '', votes: 0 })));
+
+describe('changed keys', () => {
+  it('are no more than are worth comparing one by one, however long a log goes on', async () => {
+    const changedKeys = new ChangedKeys({
+      store: {
+        changesSince: () => Promise.reject(new Error('the own changes are not even looked at')),
+        entriesOf: () => Promise.resolve({ paths: [], packed: new Uint8Array() }),
+      },
+      ask: async (since) => {
+        const paths = pathsFrom(since, limits.commitWritesMax);
+        return { paths, entries: entriesOf(paths), next: since + paths.length };
+      },
+      theirs: 0,
+      own: 0,
+    });
+    let count = 0;
+    for (let page = await changedKeys.next(); page !== null; page = await changedKeys.next()) {
+      count += page.wanted.length;
+    }
+    expect(count).toBe(limits.changedKeysMax);
+  });
+});
