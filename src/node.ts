@@ -14,6 +14,7 @@ import type { SendMessage } from './peers/wire-transport.ts';
 import { SeedResolver } from './seed-resolver.ts';
 import type { Level } from './store/level.ts';
 import { RocksdbLevel } from './store/rocksdb-level.ts';
+import type { WalTail } from './store/wal-tail.ts';
 import { openVersionStore, type OpenVersionStore, type VersionStoreOptions } from './store/version-store.ts';
 import { bootId, systemClock, systemRandom } from './system.ts';
 
@@ -39,7 +40,9 @@ export async function startNode(config: Config, { logger }: { logger: Logger }):
   const seeds = new SeedResolver();
   const meters = config.metrics === 'on' ? new Meters() : undefined;
   const onSync = (seconds: number) => meters?.syncTimes.observe(seconds);
-  const level = new RocksdbLevel<Uint8Array, Uint8Array>(config.data_dir, { onSync });
+  const onTailCut = ({ path, bytes }: WalTail): void =>
+    logger.warn('A log ended in what the engine never writes: it is cut off', { path, bytes });
+  const level = new RocksdbLevel<Uint8Array, Uint8Array>(config.data_dir, { onSync, onTailCut });
   const send: SendMessage = (address, message, { deadlineMs }) =>
     peers.send(address, message, { deadlineMs });
   const { root } = composeNode(config, {

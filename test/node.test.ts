@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { appendFile, readdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -55,6 +55,20 @@ describe('a node', () => {
       member_count: 1,
       node_id: 'node',
     });
+  });
+
+  it('starts with what it stored when garbage follows in its log that the engine could not pass, and says so', async () => {
+    const path = await folder();
+    const first = await start(path);
+    await fetch(`${first.url}/kv/kept`, { method: 'PUT', body: '1' });
+    await first.node.kill();
+    const data = join(path, 'data');
+    const [log = ''] = (await readdir(data)).filter((name) => name.endsWith('.log'));
+    await appendFile(join(data, log), Buffer.from('03e6bd450c7006', 'hex'));
+
+    const second = await start(path);
+    expect(await (await fetch(`${second.url}/kv/kept`)).text()).toBe('1');
+    expect(second.node.output).toMatch(/A log ended in what the engine never writes.*"bytes":1\b/);
   });
 
   it('shows its machines with their states', async () => {

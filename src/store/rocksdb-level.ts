@@ -25,6 +25,7 @@ import {
   type KeyRange,
 } from './key-range.ts';
 import { hasCode, syncFolder, WalSync } from './wal-sync.ts';
+import { cutTail, findTails, type WalTail } from './wal-tail.ts';
 
 /** The block cache is the engine's own: 32 MiB per database, which the binding has no option for. */
 export interface RocksdbLevelOptions<K, V> extends AbstractDatabaseOptions<K, V> {
@@ -48,6 +49,8 @@ export interface RocksdbLevelOptions<K, V> extends AbstractDatabaseOptions<K, V>
   readonly blockBytes?: number | undefined;
   /** Told how long each sync of the log took, seconds. */
   readonly onSync?: ((seconds: number) => void) | undefined;
+  /** Told of each log that had its end cut off, before the engine opens the folder. Must not throw. */
+  readonly onTailCut?: ((tail: WalTail) => void) | undefined;
 }
 
 export interface RocksdbWriteOptions {
@@ -184,7 +187,8 @@ export class RocksdbLevel<K = string, V = string> extends AbstractLevel<string |
   }
 
   async _open(options: { createIfMissing: boolean; errorIfExists: boolean }): Promise<void> {
-    await prepareFolder(this.location, options);
+    const { isNew } = await prepareFolder(this.location, options);
+    if (!isNew) await this.#cutTails();
     const rocks = new RocksDB(this.location, {
       createIfMissing: options.createIfMissing,
       maxBackgroundJobs: this.#options.backgroundJobsMax ?? 2,
@@ -276,6 +280,20 @@ export class RocksdbLevel<K = string, V = string> extends AbstractLevel<string |
 
   _snapshot(options: { owner: unknown }): AbstractSnapshot {
     return new RocksdbSnapshot(this.#opened.rocks.snapshot(), options);
+  }
+
+  /** Nothing is cut while anybody has the folder open. */
+  async #cutTails(): Promise<void> {
+    try {
+      const tails = await findTails(this.location);
+      if (tails.length > 0) await checkUnlocked(this.location);
+      for (const tail of tails) {
+        await cutTail(tail);
+        this.#options.onTailCut?.(tail);
+      }
+    } catch (cause) {
+      throw openError(this.location, cause);
+    }
   }
 
   get #opened(): { readonly rocks: RocksDB; readonly wal: WalSync } {
@@ -445,13 +463,14 @@ async function currentWalNumber(rocks: RocksDB): Promise<number> {
 async function prepareFolder(
   location: string,
   { createIfMissing, errorIfExists }: { createIfMissing: boolean; errorIfExists: boolean },
-): Promise<void> {
+): Promise<{ readonly isNew: boolean }> {
   try {
     const exists = await hasDatabase(location);
     if (exists && errorIfExists) throw new Error('it already exists');
     if (!exists && !createIfMissing) throw new Error('it does not exist');
     if (!exists) await makeFolder(location);
     await access(location, constants.R_OK | constants.W_OK | constants.X_OK);
+    return { isNew: !exists };
   } catch (cause) {
     throw unusable(location, cause);
   }
@@ -481,6 +500,22 @@ async function makeFolder(folder: string): Promise<void> {
     await mkdir(folder);
   }
   await syncFolder(dirname(folder));
+}
+
+/**
+ * Fails as an open would while this or another process has the folder open. Node can't test the lock, so the engine has
+ * to, by an open that it must refuse: it takes the lock, misses the default column family, and lets go of the lock
+ * without having looked at a log. Another node that takes it after that has cut the same tails before.
+ */
+async function checkUnlocked(location: string): Promise<void> {
+  const columnFamily = new RocksDB.ColumnFamily('none');
+  const probe = new RocksDB(location, { createIfMissing: false, columnFamily });
+  try {
+    await probe.ready();
+    await probe.close();
+  } catch (cause) {
+    if (!/^default column family not specified/i.test(messageOf(cause))) throw cause;
+  }
 }
 
 function openError(location: string, cause: unknown): Error {

@@ -27,16 +27,23 @@ declare module 'rocksdb-native' {
     autoDestroy: boolean;
   }
 
+  interface ColumnFamily {
+    readonly name: string;
+  }
+
   interface RocksDBOptions {
+    /** Instead of the one named `default`. */
+    columnFamily?: ColumnFamily;
     createIfMissing: boolean;
-    maxBackgroundJobs: number;
-    maxOpenFiles: number;
-    tableBlockSize: number;
-    writeBufferSize: number;
+    maxBackgroundJobs?: number;
+    maxOpenFiles?: number;
+    tableBlockSize?: number;
+    writeBufferSize?: number;
   }
 
   /** The database, or a session of it that reads a snapshot. Errors have a `code` of libuv's. */
   export default class RocksDB {
+    static readonly ColumnFamily: new (name: string) => ColumnFamily;
     constructor(path: string, options: RocksDBOptions);
     ready(): Promise<void>;
     /** Waits for what is under way; closing the database closes its sessions. */

@@ -3,6 +3,9 @@ import { open, readdir, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { KvsError } from '../core/errors.ts';
 
+/** What the files of the log are called. */
+export const logName = /^\d+\.log$/;
+
 /** Tells the number of the log file that the engine writes to now; it only ever grows. */
 export type CurrentWalNumber = () => Promise<number>;
 
@@ -133,7 +136,7 @@ export class WalSync {
   async #logsBetween(known: number, current: number): Promise<number[]> {
     const names = await readdir(this.#folder);
     return names
-      .filter((name) => /^\d+\.log$/.test(name))
+      .filter((name) => logName.test(name))
       .map((name) => Number.parseInt(name, 10))
       .filter((number) => number > known && number <= current)
       .toSorted((a, b) => a - b);
