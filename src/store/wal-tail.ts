@@ -44,9 +44,9 @@ const recyclableTypes: ReadonlySet<number> = new Set([5, 6, 7, 8, 11, 131]);
  * Changes nothing. Reads whole files, 1 MiB at a time; a log that is removed meanwhile has no tail.
  */
 export async function findTails(folder: string): Promise<WalTail[]> {
-  const names = await readdir(folder);
+  const names = (await readdir(folder)).filter((name) => logName.test(name));
   const tails: WalTail[] = [];
-  for (const name of names.filter((name) => logName.test(name))) {
+  for (const name of names.toSorted()) {
     const tail = await findTail(join(folder, name));
     if (tail !== undefined) tails.push(tail);
   }
