@@ -2,11 +2,12 @@ import type { ChildSpec } from './actors/node/supervision.ts';
 import { clusterActors } from './cluster-actors.ts';
 import type { Config } from './config.ts';
 import type { Fact } from './core/facts.ts';
-import type { Clock, CollectResult, HeldTombstones, Logger, Random } from './core/ports.ts';
+import type { Clock, CollectResult, HeldTombstones, LinkView, Logger, Random } from './core/ports.ts';
 import type { KeyVersion } from './core/version.ts';
 import { isBootstrapped } from './peers/bootstrap.ts';
 import { ClaimRounds } from './peers/claim-rounds.ts';
 import { Claims } from './peers/claims.ts';
+import { Links } from './peers/links.ts';
 import { MemberTable } from './peers/member-table.ts';
 import { Merger } from './peers/merger.ts';
 import { Outboxes } from './peers/outboxes.ts';
@@ -40,6 +41,8 @@ export interface Cluster {
   readonly service: PeerService;
   /** As of the last collection. */
   heldTombstones(): HeldTombstones | undefined;
+  /** How it goes between this node and each of the others that are shown. */
+  links(): readonly LinkView[];
   /** The actors, in the order in which they start. To be asked for once the own address is known. */
   actors(): readonly ChildSpec[];
 }
@@ -63,7 +66,8 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   members.onChange(({ change, member }) => tell({ type: `member.${change}`, id: member.id }));
   members.onRumour(() => tell({ type: 'rumour.heard' }));
 
-  const transport = new WireTransport(config.cluster_name, members, options.send);
+  const links = new Links(clock);
+  const transport = new WireTransport(config.cluster_name, members, links, options.send);
   const outboxes = new Outboxes(members, random);
   const publish = (versions: readonly KeyVersion[], except?: string): void => {
     const filled = outboxes.add(versions, except);
@@ -114,5 +118,9 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     transport,
     isWhole: options.isWhole,
   });
-  return { members, service, heldTombstones, actors: () => clusterActors(parts) };
+  const viewLinks = (): LinkView[] => {
+    const others = members.list().filter(({ id }) => id !== config.node_id);
+    return others.map(({ id }) => links.view(id, outboxes));
+  };
+  return { members, service, heldTombstones, links: viewLinks, actors: () => clusterActors(parts) };
 }

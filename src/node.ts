@@ -1,11 +1,13 @@
 import { lookup } from 'node:dns/promises';
 import { isIPv6 } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { toPromise } from 'xstate';
 import { composeNode, type Listening, type Served } from './compose-node.ts';
 import type { Config } from './config.ts';
 import { KvsError } from './core/errors.ts';
 import type { Logger } from './core/ports.ts';
 import { createApp } from './http/app.ts';
+import { PageFiles } from './http/page-files.ts';
 import { PeerClient } from './http/peer-client.ts';
 import { listen } from './http/server.ts';
 import type { Level } from './store/level.ts';
@@ -14,6 +16,8 @@ import { openVersionStore, type OpenVersionStore, type VersionStoreOptions } fro
 import { bootId, systemClock, systemRandom } from './system.ts';
 
 const hourMs = 3_600_000;
+/** From the sources and from what is built of them, the same. */
+const pageFolder = fileURLToPath(new URL('../dist/page/', import.meta.url));
 
 export interface RunningNode {
   /** Where it answers, such as `http://127.0.0.1:8080`. */
@@ -78,6 +82,8 @@ async function listenOn(
     store,
     storeView: store,
     members: cluster.members,
+    links: () => cluster.links(),
+    page: new PageFiles(pageFolder),
     peers: cluster.service,
     status,
     inspector,

@@ -86,6 +86,8 @@ export const limits = {
   transitionsMax: 1_000,
   /** Events that a slow reader of /debug/events may fall behind before some are dropped, and counted. */
   debugEventsBufferedMax: 1_000,
+  /** Children that a page of /debug/keys lists; the others come with the next one. */
+  debugChildrenMax: 200,
   /** Readers of /debug/events at one time. One more is refused with KVS_OVERLOADED. */
   debugReadersMax: 64,
 } as const;

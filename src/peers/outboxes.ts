@@ -13,6 +13,10 @@ class Outbox {
     return this.#versions.size;
   }
 
+  get oldest(): Version | undefined {
+    return this.#versions.values().next().value;
+  }
+
   /** False when it does not fit. */
   add({ path, version }: KeyVersion): boolean {
     const before = this.#versions.get(path);
@@ -89,6 +93,11 @@ export class Outboxes {
 
   hasOverflown(id: string): boolean {
     return this.#overflown.has(id);
+  }
+
+  /** What waits longest for a member; undefined when nothing does. */
+  oldest(id: string): Version | undefined {
+    return this.#boxes.get(id)?.oldest;
   }
 
   page(id: string): KeyVersion[] {

@@ -2,9 +2,12 @@ import { setMaxListeners } from 'node:events';
 import { digestToHex } from '../../core/digest-tree.ts';
 import { KvsError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
-import type { ActorTransition } from '../../core/ports.ts';
+import type { ActorSnapshot, ActorTransition } from '../../core/ports.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { allowOnly } from '../methods.ts';
+import { mountDebugCluster } from './debug-cluster.ts';
+import { mountDebugKeys } from './debug-keys.ts';
+import { mountDebugPage } from './debug-page.ts';
 
 /** Between two comments that keep a quiet stream alive, ms. */
 const heartbeatMs = 15_000;
@@ -18,7 +21,10 @@ export function mountDebug(app: KvsApp, deps: HttpDeps): void {
     assertAccess(c, deps.debugAccess);
     await next();
   });
-  app.get('/debug/actors', (c) => c.json(deps.inspector.actors()));
+  app.get('/debug/actors', (c) => {
+    const ids = c.req.queries('id');
+    return c.json(ids === undefined ? deps.inspector.actors() : snapshotsOf(deps, ids));
+  });
   app.get('/debug/actors/:id', (c) => {
     const actor = deps.inspector.actor(c.req.param('id'));
     if (actor === undefined) throw new KvsError('KVS_ACTOR_NOT_FOUND', 'There is no such actor');
@@ -38,8 +44,21 @@ export function mountDebug(app: KvsApp, deps: HttpDeps): void {
       headers: { 'Content-Type': 'text/event-stream', 'Cache-Control': 'no-store' },
     });
   });
+  mountDebugCluster(app, deps);
+  mountDebugKeys(app, deps);
+  mountDebugPage(app, deps);
   for (const path of ['/debug/actors', '/debug/actors/:id', '/debug/store', '/debug/events'])
     allowOnly(app, path, ['GET', 'HEAD']);
+}
+
+/** Of each of these actors that there is, without its definition and its transitions. */
+function snapshotsOf({ inspector }: HttpDeps, ids: readonly string[]): ActorSnapshot[] {
+  return ids.slice(0, limits.pageItemsMax).flatMap((id) => {
+    const actor = inspector.actor(id);
+    if (actor === undefined) return [];
+    const { definition: _, transitions: __, ...snapshot } = actor;
+    return [snapshot];
+  });
 }
 
 /** Two nodes hold the same exactly when their roots are equal. */

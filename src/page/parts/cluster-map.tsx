@@ -1,0 +1,132 @@
+import { useEffect, useRef } from 'preact/hooks';
+import { live } from '../live.ts';
+import type { MemberAnswer } from '../model/answers.ts';
+import { ringPlaces } from '../model/ring.ts';
+import { troubleOf } from '../model/trouble.ts';
+import { isCalm } from '../theme.ts';
+
+/** With more members only those in trouble have their names written. */
+const namedMax = 14;
+const troubledNamesMax = 12;
+/** Pushes that are on their way in the picture at one time. */
+const pulsesMax = 24;
+const pulseMs = 650;
+const pusherPrefix = 'replicator.pusher-';
+
+/** The members around this node; each line is the link to one, and each light on it a push. */
+export function ClusterMap() {
+  const svg = useRef<SVGSVGElement>(null);
+  const members = live.members.value;
+  const self = members.find(({ link }) => link === null);
+  const others = members.filter(({ link }) => link !== null);
+  const isCrowd = others.length > namedMax;
+  const shape = isCrowd
+    ? { firstRadius: 62, ringGap: 22, spacing: 20 }
+    : { firstRadius: others.length <= 4 ? 105 : 120, ringGap: 60, spacing: 50 };
+  const places = ringPlaces(others.length, shape);
+  const reach = Math.max(120, ...places.map(({ x, y }) => Math.hypot(x, y))) + 34;
+  const width = isCrowd ? reach : reach + 46;
+  const named = new Set(
+    (isCrowd ? others.filter((member) => troubleOf(member) !== 'none').slice(0, troubledNamesMax) : others).map(
+      ({ id }) => id,
+    ),
+  );
+  usePulses(svg);
+  if (self === undefined) return null;
+  return (
+    <svg
+      ref={svg}
+      class={isCrowd ? 'cluster-map crowd' : 'cluster-map'}
+      viewBox={`${-width} ${-reach} ${2 * width} ${2 * reach}`}
+      role="img"
+      aria-label={`${self.id} and ${others.length} other members; the table lists them`}
+    >
+      {others.map((member, index) => {
+        const place = places[index] ?? { x: 0, y: 0 };
+        return <line key={member.id} class={`link ${linkOf(member)}`} x1={0} y1={0} x2={place.x} y2={place.y} />;
+      })}
+      <g class="pulses" />
+      {others.map((member, index) => (
+        <Member
+          key={member.id}
+          member={member}
+          place={places[index] ?? { x: 0, y: 0 }}
+          radius={isCrowd ? 5 : 11}
+          isNamed={named.has(member.id)}
+        />
+      ))}
+      <circle class="self" r={isCrowd ? 14 : 20} />
+      <text class="name self-name" y={isCrowd ? 30 : 40}>
+        {shortened(self.id)}
+      </text>
+    </svg>
+  );
+
+  function linkOf(member: MemberAnswer): string {
+    const trouble = troubleOf(member);
+    return trouble === 'none' ? 'well' : trouble;
+  }
+}
+
+interface MemberProps {
+  readonly member: MemberAnswer;
+  readonly place: { readonly x: number; readonly y: number };
+  readonly radius: number;
+  readonly isNamed: boolean;
+}
+
+function Member({ member, place, radius, isNamed }: MemberProps) {
+  const below = place.y < -radius ? -radius - 8 : radius + 16;
+  return (
+    <g class={`member ${troubleOf(member)}`} data-member={member.id} data-x={place.x} data-y={place.y}>
+      <circle cx={place.x} cy={place.y} r={radius}>
+        <title>
+          {member.id}, {member.state}
+        </title>
+      </circle>
+      {isNamed ? (
+        <text class="name" x={place.x} y={place.y + below}>
+          {shortened(member.id)}
+        </text>
+      ) : null}
+    </g>
+  );
+}
+
+/** A push to a member runs along its line as a light. */
+function usePulses(svg: { readonly current: SVGSVGElement | null }): void {
+  const ids = [...live.actors.value.keys()].filter((id) => id.startsWith(pusherPrefix));
+  useEffect(() => {
+    const stops = ids.map((id) =>
+      live.watch(id, (transitions) => {
+        if (transitions.some(({ to }) => to === 'sending')) pulse(svg.current, id.slice(pusherPrefix.length));
+      }),
+    );
+    return () => stops.forEach((stop) => stop());
+  }, [ids.join('\n')]);
+}
+
+function pulse(svg: SVGSVGElement | null, member: string): void {
+  const place = svg?.querySelector(`[data-member="${CSS.escape(member)}"]`);
+  const pulses = svg?.querySelector('.pulses');
+  if (place == null || pulses == null || isCalm() || pulses.childElementCount >= pulsesMax) return;
+  const light = document.createElementNS('http://www.w3.org/2000/svg', 'circle');
+  light.setAttribute('class', 'pulse');
+  light.setAttribute('r', '4');
+  pulses.append(light);
+  const [x, y] = [place.getAttribute('data-x'), place.getAttribute('data-y')];
+  const run = light.animate(
+    [
+      { transform: 'translate(0px, 0px)', opacity: 0 },
+      { opacity: 1, offset: 0.2 },
+      { transform: `translate(${x}px, ${y}px)`, opacity: 0.2 },
+    ],
+    { duration: pulseMs, easing: 'ease-in-out' },
+  );
+  run.onfinish = () => light.remove();
+  run.oncancel = () => light.remove();
+}
+
+function shortened(id: string): string {
+  return id.length > 16 ? `${id.slice(0, 15)}…` : id;
+}
