@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build, type Plugin } from 'esbuild';
 import type { Chart } from '../src/page/model/chart.ts';
-import { machinesIn } from './actor-pages.ts';
-import { chartOf, chartVersion } from './chart-layout.ts';
+import { chartsIn } from './charts.ts';
 
 /*
  * Builds the page into dist/page: index.html, and what it names under names that change with the content. The charts
@@ -32,7 +31,7 @@ const { metafile } = await build({
   jsxImportSource: 'preact',
   legalComments: 'none',
   metafile: true,
-  plugins: [chartsPlugin(await charts())],
+  plugins: [chartsPlugin(await chartsIn(root))],
 });
 
 const built = Object.keys(metafile.outputs).map((file) => basename(file));
@@ -60,19 +59,6 @@ function chartsPlugin(charts: readonly Chart[]): Plugin {
       }));
     },
   };
-}
-
-/** Laying out takes seconds, and is done anew only when a machine, or how it is laid out, has changed. */
-async function charts(): Promise<readonly Chart[]> {
-  const machines = await machinesIn(root);
-  const cached = join(root, 'node_modules/.cache/kvs', `charts-${await chartVersion(machines)}.json`);
-  const known = await readFile(cached, 'utf8').catch(() => undefined);
-  if (known !== undefined) return JSON.parse(known) as Chart[];
-  const laidOut: Chart[] = [];
-  for (const machine of machines) laidOut.push(await chartOf(machine));
-  await mkdir(dirname(cached), { recursive: true });
-  await writeFile(cached, JSON.stringify(laidOut));
-  return laidOut;
 }
 
 function nameOf(names: readonly string[], pattern: RegExp): string {

@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import elkModule, { type ElkExtendedEdge, type ElkNode, type ElkPoint } from 'elkjs/lib/elk.bundled.js';
 import type { AnyStateNode } from 'xstate';
 import {
@@ -29,6 +27,8 @@ interface Arrow {
 interface Drawing {
   readonly root: AnyStateNode;
   readonly arrows: readonly Arrow[];
+  /** Without words. */
+  readonly isMini?: boolean;
 }
 
 /** Widths are reckoned, not measured, for no two systems have the same fonts: the share of the font's size a letter takes. */
@@ -53,20 +53,9 @@ export async function chartOf({ machine, docstring }: DocumentedMachine): Promis
     docstring,
     wide: await layOut({ root, arrows }, 'RIGHT'),
     narrow: await layOut({ root, arrows: broken }, 'DOWN'),
+    mini: await layOut({ root, arrows, isMini: true }, 'RIGHT'),
     inner,
   };
-}
-
-/** Changes whenever the charts of these machines would. */
-export async function chartVersion(machines: readonly DocumentedMachine[]): Promise<string> {
-  const hash = createHash('sha256');
-  for (const source of ['./chart-layout.ts', './machine-tree.ts', '../src/page/model/chart.ts', '../package.json'])
-    hash.update(await readFile(new URL(source, import.meta.url)));
-  for (const { machine, docstring } of machines) {
-    const events = nodesOf(machine.root).map((node) => [...node.transitions.keys()]);
-    hash.update(JSON.stringify([machine.id, statechart(machine), events, docstring]));
-  }
-  return hash.digest('hex').slice(0, 16);
 }
 
 // --- What there is to draw
@@ -131,14 +120,33 @@ const layoutOptions = {
   'elk.padding': '[top=12,left=12,bottom=12,right=12]',
 };
 
+/** What is different where there are no words to make room for. */
+const miniOptions = {
+  ...layoutOptions,
+  'elk.layered.spacing.nodeNodeBetweenLayers': '14',
+  'elk.layered.spacing.edgeNodeBetweenLayers': '8',
+  'elk.layered.spacing.edgeEdgeBetweenLayers': '6',
+  'elk.spacing.nodeNode': '10',
+  'elk.spacing.edgeNode': '6',
+  'elk.spacing.edgeEdge': '6',
+  'elk.spacing.nodeSelfLoop': '6',
+  'elk.padding': '[top=4,left=4,bottom=4,right=4]',
+};
+
 async function layOut(drawing: Drawing, direction: Direction): Promise<ChartLayout> {
-  const { root, arrows } = drawing;
-  const children = [...pseudoStates(root, drawing), ...childrenOf(root).map((node) => elkNode(node, drawing))];
+  const { root, arrows, isMini = false } = drawing;
+  const children = [
+    ...pseudoStates(root, drawing),
+    ...childrenOf(root).map((node) => elkNode(node, drawing)),
+  ];
   const graph: ElkNode = {
     id: rootId,
     children,
-    edges: [...arrows.map(elkEdge), ...groupsOf(root).flatMap(startEdge)],
-    layoutOptions: { ...layoutOptions, 'elk.direction': direction },
+    edges: [
+      ...arrows.map((arrow, index) => elkEdge(arrow, index, isMini)),
+      ...groupsOf(root).flatMap(startEdge),
+    ],
+    layoutOptions: { ...(isMini ? miniOptions : layoutOptions), 'elk.direction': direction },
   };
   const placed: ElkNode = await elk.layout(graph);
   const at = new Map(flatten(placed).map((node) => [node.id, node]));
@@ -157,38 +165,40 @@ async function layOut(drawing: Drawing, direction: Direction): Promise<ChartLayo
 }
 
 function elkNode(node: AnyStateNode, drawing: Drawing): ElkNode {
-  if (childrenOf(node).length === 0) return { id: idOf(node), ...stateSize(node) };
+  if (childrenOf(node).length === 0) {
+    return { id: idOf(node), ...(drawing.isMini ? miniStateSize : stateSize(node)) };
+  }
   const title = chartSizes.groupTitle + node.invoke.length * chartSizes.effectLine;
   return {
     id: idOf(node),
     children: [...pseudoStates(node, drawing), ...childrenOf(node).map((child) => elkNode(child, drawing))],
-    layoutOptions: {
-      'elk.padding': `[top=${title + 8},left=18,bottom=18,right=18]`,
-      'elk.nodeSize.constraints': 'MINIMUM_SIZE',
-      'elk.nodeSize.minimum': `(${textWidth(titleOf(node), chartSizes.stateFont, stateLetterWidth) + 36}, 40)`,
-    },
+    layoutOptions: drawing.isMini
+      ? { 'elk.padding': '[top=8,left=8,bottom=8,right=8]' }
+      : {
+          'elk.padding': `[top=${title + 8},left=18,bottom=18,right=18]`,
+          'elk.nodeSize.constraints': 'MINIMUM_SIZE',
+          'elk.nodeSize.minimum': `(${textWidth(titleOf(node), chartSizes.stateFont, stateLetterWidth) + 36}, 40)`,
+        },
   };
 }
 
 /** The dot where a group is entered, and what stands for any of its states where some arrow leaves from there. */
-function pseudoStates(group: AnyStateNode, { arrows }: Drawing): ElkNode[] {
+function pseudoStates(group: AnyStateNode, { arrows, isMini }: Drawing): ElkNode[] {
   const hasAny = arrows.some(({ from, isFromAny }) => isFromAny && from === group);
   return [
     ...(group.initial?.target[0] === undefined || group.type === 'parallel'
       ? []
       : [{ id: `start ${idOf(group)}`, width: 10, height: 10 }]),
-    ...(hasAny
-      ? [{ id: `any ${idOf(group)}`, width: textWidth(anyTitle, chartSizes.labelFont, monospacedWidth) + 20, height: 24 }]
-      : []),
+    ...(hasAny ? [{ id: `any ${idOf(group)}`, ...(isMini ? miniAnySize : anySize) }] : []),
   ];
 }
 
-function elkEdge({ from, isFromAny, to, lines }: Arrow, index: number): ElkExtendedEdge {
+function elkEdge({ from, isFromAny, to, lines }: Arrow, index: number, isMini: boolean): ElkExtendedEdge {
   return {
     id: `arrow ${index}`,
     sources: [`${isFromAny ? 'any ' : ''}${idOf(from)}`],
     targets: [idOf(to)],
-    labels: [{ text: lines.join('\n'), ...labelSize(lines) }],
+    labels: isMini ? [] : [{ text: lines.join('\n'), ...labelSize(lines) }],
   };
 }
 
@@ -212,7 +222,9 @@ function drawnStates(
   const effects = node.invoke.map(nameOfInvoke);
   const hasAny = arrows.some(({ from, isFromAny }) => isFromAny && from === node);
   return [
-    ...(own === undefined ? [] : [{ path, kind: kindOf(node), title: titleOf(node), effects, ...boxOf(own) }]),
+    ...(own === undefined
+      ? []
+      : [{ path, kind: kindOf(node), title: titleOf(node), effects, ...boxOf(own) }]),
     ...(start === undefined ? [] : [pseudo(path, 'start', '', start)]),
     ...(any === undefined || !hasAny ? [] : [pseudo(path, 'any', anyTitle, any)]),
   ];
@@ -222,7 +234,10 @@ function pseudo(path: string, kind: 'start' | 'any', title: string, node: ElkNod
   return { path, kind, title, effects: [], ...boxOf(node) };
 }
 
-function drawnEdge({ from, isFromAny, to, events, lines }: Arrow, edge: ElkExtendedEdge | undefined): ChartEdge {
+function drawnEdge(
+  { from, isFromAny, to, events, lines }: Arrow,
+  edge: ElkExtendedEdge | undefined,
+): ChartEdge {
   const [label] = edge?.labels ?? [];
   return {
     from: from.path.join('.'),
@@ -258,11 +273,16 @@ function boxOf({ x, y, width, height }: Partial<Box>): Box {
 // --- Sizes and names
 
 const anyTitle = 'any state';
+const anySize = { width: textWidth(anyTitle, chartSizes.labelFont, monospacedWidth) + 20, height: 24 };
+const miniAnySize = { width: 18, height: 10 };
+const miniStateSize = { width: 34, height: 20 };
 
 function stateSize(node: AnyStateNode): { width: number; height: number } {
   const { stateFont, labelFont, stateLine, effectLine, statePaddingX, statePaddingY } = chartSizes;
   const title = textWidth(titleOf(node), stateFont, stateLetterWidth);
-  const effects = node.invoke.map((effect) => textWidth(`runs ${nameOfInvoke(effect)}`, labelFont, monospacedWidth));
+  const effects = node.invoke.map((effect) =>
+    textWidth(`runs ${nameOfInvoke(effect)}`, labelFont, monospacedWidth),
+  );
   return {
     width: Math.max(64, Math.ceil(Math.max(title, ...effects)) + 2 * statePaddingX),
     height: stateLine + effects.length * effectLine + 2 * statePaddingY,

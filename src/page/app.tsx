@@ -125,9 +125,14 @@ function NodeName() {
 function Connection() {
   const isLive = live.isLive.value;
   const node = live.cluster.value?.node;
-  const up = seconds.value >= 0 && node !== undefined ? duration(wholeMinutes(live.now() - node.started_at)) : '';
+  const up =
+    seconds.value >= 0 && node !== undefined ? duration(wholeMinutes(live.now() - node.started_at)) : '';
   return (
-    <span class={`connection ${isLive ? 'is-live' : 'is-lost'}`} role="status" title={up === '' ? '' : `Up for ${up}`}>
+    <span
+      class={`connection ${isLive ? 'is-live' : 'is-lost'}`}
+      role="status"
+      title={up === '' ? '' : `Up for ${up}`}
+    >
       <i aria-hidden="true" />
       {isLive ? 'live' : 'not connected'}
     </span>
@@ -144,7 +149,7 @@ function Trouble() {
       </p>
     );
   }
-  if (node?.refused != null) {
+  if (node !== undefined && node.refused !== null) {
     return (
       <p class="notice bad" role="alert">
         <strong>The cluster won't have this node.</strong> {node.refused}

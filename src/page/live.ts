@@ -249,4 +249,3 @@ function differencesOf(syncer: ActorAnswer | undefined): number {
 }
 
 export const live = new Live();
-

@@ -61,7 +61,8 @@ export class Links {
     link.error = undefined;
     // The wall clock may have been set back meanwhile.
     const ms = Math.max(0, tookMs);
-    link.roundTripMs = link.roundTripMs === undefined ? ms : link.roundTripMs + (ms - link.roundTripMs) * smoothing;
+    link.roundTripMs =
+      link.roundTripMs === undefined ? ms : link.roundTripMs + (ms - link.roundTripMs) * smoothing;
   }
 
   #of(id: string): Link {

@@ -32,7 +32,8 @@ export async function listChildren(
       const version = record === undefined ? undefined : decodeRecord(record);
       const hasChildren = (await firstKey(level, descendantsOf(key))) !== undefined;
       // It may have been removed since its key was seen.
-      if (version !== undefined || hasChildren) children.push({ path: pathOfMainKey(key), version, hasChildren });
+      if (version !== undefined || hasChildren)
+        children.push({ path: pathOfMainKey(key), version, hasChildren });
       position = successor(key);
     } else {
       const parent = key.subarray(0, end);
@@ -46,7 +47,10 @@ export async function listChildren(
 
 /** The range of the keys below a key: those that go on with a slash. */
 function descendantsOf(key: Uint8Array): Range {
-  return { gte: Buffer.concat([key, Buffer.from([slash])]), lt: Buffer.concat([key, Buffer.from([slash + 1])]) };
+  return {
+    gte: Buffer.concat([key, Buffer.from([slash])]),
+    lt: Buffer.concat([key, Buffer.from([slash + 1])]),
+  };
 }
 
 async function firstKey(level: Level, range: Range): Promise<Uint8Array | undefined> {

@@ -198,10 +198,7 @@ class LevelVersionStore implements OpenVersionStore {
     return this.#reading(() => this.#log.since(sequence, this.sequence, entriesMax));
   }
 
-  async children(
-    below: KeyPath | undefined,
-    { childrenMax, from }: ChildrenOptions,
-  ): Promise<ChildrenPage> {
+  async children(below: KeyPath | undefined, { childrenMax, from }: ChildrenOptions): Promise<ChildrenPage> {
     return this.#reading(() => listChildren(this.#level, below, { childrenMax, from }));
   }
 

@@ -54,6 +54,7 @@ function headersOf(file: PageFile, isZipped: boolean): Record<string, string> {
 }
 
 function missing(name: string): KvsError {
-  const detail = name === 'index.html' ? 'The page was not built; `npm run build` does' : 'There is no such file';
+  const detail =
+    name === 'index.html' ? 'The page was not built; `npm run build` does' : 'There is no such file';
   return new KvsError('KVS_ROUTE_NOT_FOUND', detail);
 }

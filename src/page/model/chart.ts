@@ -7,6 +7,8 @@ export interface Chart {
   /** Left to right, for wide screens, and top to bottom, for narrow ones. */
   readonly wide: ChartLayout;
   readonly narrow: ChartLayout;
+  /** Without words, as small as it can be. */
+  readonly mini: ChartLayout;
   /** What the machine takes without leaving a state. */
   readonly inner: readonly InnerRow[];
 }

@@ -13,7 +13,10 @@ export function shownValue(data: Uint8Array, contentType: string): ShownValue {
   const text = decoded(data);
   if (text === undefined) {
     const rest = data.length > shownBytesMax ? `, of which the first ${shownBytesMax} are shown` : '';
-    return { text: hexLines(data.subarray(0, shownBytesMax)), note: `${data.length} bytes that are not text${rest}` };
+    return {
+      text: hexLines(data.subarray(0, shownBytesMax)),
+      note: `${data.length} bytes that are not text${rest}`,
+    };
   }
   const pretty = /^application\/(?:[\w.+-]+\+)?json\b/i.test(contentType) ? setOut(text) : undefined;
   const whole = pretty ?? text;

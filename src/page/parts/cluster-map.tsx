@@ -24,12 +24,13 @@ export function ClusterMap() {
     ? { firstRadius: 62, ringGap: 22, spacing: 20 }
     : { firstRadius: others.length <= 4 ? 105 : 120, ringGap: 60, spacing: 50 };
   const places = ringPlaces(others.length, shape);
-  const reach = Math.max(120, ...places.map(({ x, y }) => Math.hypot(x, y))) + 34;
-  const width = isCrowd ? reach : reach + 46;
+  const halfWidth = Math.max(130, ...places.map(({ x }) => Math.abs(x))) + (isCrowd ? 40 : 70);
+  const halfHeight = Math.max(36, ...places.map(({ y }) => Math.abs(y))) + 34;
   const named = new Set(
-    (isCrowd ? others.filter((member) => troubleOf(member) !== 'none').slice(0, troubledNamesMax) : others).map(
-      ({ id }) => id,
-    ),
+    (isCrowd
+      ? others.filter((member) => troubleOf(member) !== 'none').slice(0, troubledNamesMax)
+      : others
+    ).map(({ id }) => id),
   );
   usePulses(svg);
   if (self === undefined) return null;
@@ -37,13 +38,15 @@ export function ClusterMap() {
     <svg
       ref={svg}
       class={isCrowd ? 'cluster-map crowd' : 'cluster-map'}
-      viewBox={`${-width} ${-reach} ${2 * width} ${2 * reach}`}
+      viewBox={`${-halfWidth} ${-halfHeight} ${2 * halfWidth} ${2 * halfHeight}`}
       role="img"
       aria-label={`${self.id} and ${others.length} other members; the table lists them`}
     >
       {others.map((member, index) => {
         const place = places[index] ?? { x: 0, y: 0 };
-        return <line key={member.id} class={`link ${linkOf(member)}`} x1={0} y1={0} x2={place.x} y2={place.y} />;
+        return (
+          <line key={member.id} class={`link ${linkOf(member)}`} x1={0} y1={0} x2={place.x} y2={place.y} />
+        );
       })}
       <g class="pulses" />
       {others.map((member, index) => (
@@ -107,9 +110,10 @@ function usePulses(svg: { readonly current: SVGSVGElement | null }): void {
 }
 
 function pulse(svg: SVGSVGElement | null, member: string): void {
-  const place = svg?.querySelector(`[data-member="${CSS.escape(member)}"]`);
-  const pulses = svg?.querySelector('.pulses');
-  if (place == null || pulses == null || isCalm() || pulses.childElementCount >= pulsesMax) return;
+  if (svg === null || isCalm()) return;
+  const place = svg.querySelector(`[data-member="${CSS.escape(member)}"]`);
+  const pulses = svg.querySelector('.pulses');
+  if (place === null || pulses === null || pulses.childElementCount >= pulsesMax) return;
   const light = document.createElementNS('http://www.w3.org/2000/svg', 'circle');
   light.setAttribute('class', 'pulse');
   light.setAttribute('r', '4');
@@ -123,8 +127,8 @@ function pulse(svg: SVGSVGElement | null, member: string): void {
     ],
     { duration: pulseMs, easing: 'ease-in-out' },
   );
-  run.onfinish = () => light.remove();
-  run.oncancel = () => light.remove();
+  run.addEventListener('finish', () => light.remove());
+  run.addEventListener('cancel', () => light.remove());
 }
 
 function shortened(id: string): string {

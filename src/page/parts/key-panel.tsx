@@ -79,10 +79,7 @@ function Version({ version }: { readonly version: VersionAnswer }) {
     ...(version.expires_at === null ? [] : [['Expires', dateTime(version.expires_at)] as const]),
     ...(version.state === 'deleted'
       ? []
-      : [
-          ['Type', <code>{version.content_type}</code>] as const,
-          ['Size', bytes(version.bytes)] as const,
-        ]),
+      : [['Type', <code>{version.content_type}</code>] as const, ['Size', bytes(version.bytes)] as const]),
   ];
   return (
     <dl class="facts">

@@ -47,7 +47,8 @@ function Row({ member }: { readonly member: MemberAnswer }) {
     <tr class={troubleOf(member)} data-member={id}>
       <th scope="row">
         <span class={`dot ${troubleOf(member)}`} aria-hidden="true" />
-        <span class="id">{id}</span> <span class={`state-word ${state}`}>{link === null ? 'this node' : state}</span>
+        <span class="id">{id}</span>{' '}
+        <span class={`state-word ${state}`}>{link === null ? 'this node' : state}</span>
       </th>
       <td data-label="Address">
         <code>{address}</code>
@@ -57,7 +58,11 @@ function Row({ member }: { readonly member: MemberAnswer }) {
       </td>
       <td data-label="Link">{link === null ? '' : <LinkCell member={member} />}</td>
       <td data-label="Lag" class={link !== null && link.lag_ms >= lagWarningMs ? 'warn' : undefined}>
-        {link === null ? '' : link.waiting === 0 ? 'none' : `${duration(link.lag_ms)}, ${count(link.waiting)} waiting`}
+        {link === null
+          ? ''
+          : link.waiting === 0
+            ? 'none'
+            : `${duration(link.lag_ms)}, ${count(link.waiting)} waiting`}
       </td>
     </tr>
   );
@@ -73,7 +78,13 @@ function LinkCell({ member: { link } }: { readonly member: MemberAnswer }) {
       </span>
     );
   }
-  return <>{link.round_trip_ms === null ? 'not called yet' : `answers in ${duration(Math.max(1, link.round_trip_ms))}`}</>;
+  return (
+    <>
+      {link.round_trip_ms === null
+        ? 'not called yet'
+        : `answers in ${duration(Math.max(1, link.round_trip_ms))}`}
+    </>
+  );
 }
 
 function FailingSince({ at }: { readonly at: number }) {

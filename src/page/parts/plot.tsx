@@ -12,24 +12,31 @@ export interface PlotLine {
 interface PlotProps {
   readonly title: string;
   readonly lines: readonly PlotLine[];
+  /** The scale reaches at least this far up, so that small values look small. */
+  readonly topMin: number;
   /** Seconds since the epoch, then the values of each line. */
   readonly data: AlignedData;
   readonly fromSeconds: number;
   readonly toSeconds: number;
 }
 
-const height = 190;
+const height = 200;
+/** Nothing that is drawn here comes in fractions worth a line of their own. */
+const wholeSteps = Array.from({ length: 12 }, (_, power) =>
+  [1, 2, 5].map((step) => step * 10 ** power),
+).flat();
+
 const axisFont = '12px system-ui, sans-serif';
 
 /** Values over time, as uPlot draws them; the colours are those of the style sheet. */
-export function Plot({ title, lines, data, fromSeconds, toSeconds }: PlotProps) {
+export function Plot({ title, lines, topMin, data, fromSeconds, toSeconds }: PlotProps) {
   const frame = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const theme = colors.value;
   useEffect(() => {
     const parent = frame.current;
     if (parent === null) return undefined;
-    plot.current = new uPlot(optionsOf(lines, parent.clientWidth), data, parent);
+    plot.current = new uPlot(optionsOf(lines, topMin, parent.clientWidth), data, parent);
     const observer = new ResizeObserver(([entry]) => {
       plot.current?.setSize({ width: Math.floor(entry?.contentRect.width ?? 0), height });
     });
@@ -48,7 +55,7 @@ export function Plot({ title, lines, data, fromSeconds, toSeconds }: PlotProps) 
   return <div ref={frame} class="plot" role="img" aria-label={title} />;
 }
 
-function optionsOf(lines: readonly PlotLine[], width: number): uPlot.Options {
+function optionsOf(lines: readonly PlotLine[], topMin: number, width: number): uPlot.Options {
   const grid = { stroke: color('--line'), width: 1 };
   const axis: Axis = { stroke: color('--muted'), font: axisFont, grid, ticks: { ...grid, size: 4 } };
   const series = lines.map((line): Series => {
@@ -69,13 +76,17 @@ function optionsOf(lines: readonly PlotLine[], width: number): uPlot.Options {
     height,
     legend: { show: false },
     cursor: { y: false, points: { size: 7 } },
-    scales: { x: { time: true, auto: false }, y: { range: (_, __, max) => [0, Math.max(1, (max ?? 0) * 1.15)] } },
+    scales: {
+      x: { time: true, auto: false },
+      y: { range: (_, __, max) => [0, Math.max(topMin, (max ?? 0) * 1.15)] },
+    },
     series: [{}, ...series],
     axes: [
-      { ...axis, values: (_, ticks) => ticks.map(clockText), space: 70 },
+      { ...axis, size: 32, values: (_, ticks) => ticks.map(clockText), space: 80 },
       {
         ...axis,
-        size: 64,
+        size: 66,
+        incrs: wholeSteps,
         values: (_, ticks) => ticks.map((tick) => (first === undefined ? '' : first.text(tick))),
       },
     ],

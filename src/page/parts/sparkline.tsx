@@ -9,7 +9,8 @@ export function Sparkline({ values }: { readonly values: readonly (number | null
     const y = height - 2 - (value / top) * (height - 4);
     return `${(index * step).toFixed(1)},${y.toFixed(1)}`;
   });
-  if (points.length < 2) return <svg class="sparkline" viewBox={`0 0 ${width} ${height}`} aria-hidden="true" />;
+  if (points.length < 2)
+    return <svg class="sparkline" viewBox={`0 0 ${width} ${height}`} aria-hidden="true" />;
   return (
     <svg class="sparkline" viewBox={`0 0 ${width} ${height}`} preserveAspectRatio="none" aria-hidden="true">
       <polygon points={`0,${height} ${points.join(' ')} ${width},${height}`} />

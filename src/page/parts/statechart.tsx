@@ -1,13 +1,7 @@
 import { effect } from '@preact/signals';
 import { useEffect, useRef } from 'preact/hooks';
 import { live, type LiveActor } from '../live.ts';
-import {
-  chartSizes,
-  type ChartEdge,
-  type ChartLayout,
-  type ChartState,
-  type Point,
-} from '../model/chart.ts';
+import { chartSizes, type ChartEdge, type ChartLayout, type ChartState, type Point } from '../model/chart.ts';
 import { edgeTaken } from '../model/edge-taken.ts';
 import { activePaths, stateText } from '../model/state-value.ts';
 import type { Transition } from '../model/timeline.ts';
@@ -15,6 +9,9 @@ import { isCalm } from '../theme.ts';
 
 /** Of the transitions of one frame, those that are shown one by one. */
 const shownPerFrameMax = 4;
+/** What a mini chart shows at least, px at full size. */
+const miniWidthMin = 220;
+const miniHeightMin = 92;
 const sparkMs = 900;
 const afterglowMs = 1_200;
 
@@ -45,11 +42,14 @@ export function Statechart({ layout, actor, isMini = false, scale = 1 }: Statech
   }, [layout, actor]);
   const { width, height, states, edges } = layout;
   const size = isMini ? {} : { width: width * scale, height: height * scale };
+  // A small machine does not fill its place.
+  const seenWidth = isMini ? Math.max(width, miniWidthMin) : width;
+  const seenHeight = isMini ? Math.max(height, miniHeightMin) : height;
   return (
     <svg
       ref={svg}
       class={isMini ? 'statechart mini' : 'statechart'}
-      viewBox={`0 0 ${width} ${height}`}
+      viewBox={`${(width - seenWidth) / 2} ${(height - seenHeight) / 2} ${seenWidth} ${seenHeight}`}
       role="img"
       aria-label={`${actor.id} is in ${stateText(actor.state.peek())}`}
       {...size}
@@ -205,7 +205,11 @@ function roundedLine(points: readonly Point[]): string {
       const after = points[index + 1];
       if (before === undefined) return `M${point.x} ${point.y}`;
       if (after === undefined) return `L${point.x} ${point.y}`;
-      const radius = Math.min(chartSizes.cornerRadius, distance(before, point) / 2, distance(point, after) / 2);
+      const radius = Math.min(
+        chartSizes.cornerRadius,
+        distance(before, point) / 2,
+        distance(point, after) / 2,
+      );
       const from = toward(point, before, radius);
       const to = toward(point, after, radius);
       return `L${from.x} ${from.y}Q${point.x} ${point.y} ${to.x} ${to.y}`;
@@ -222,7 +226,10 @@ function arrowHead(points: readonly Point[]): string {
   const before = points.at(-2);
   if (tip === undefined || before === undefined) return '';
   const base = toward(tip, before, headLength);
-  const across = { x: ((base.y - tip.y) / headLength) * headWidth, y: ((tip.x - base.x) / headLength) * headWidth };
+  const across = {
+    x: ((base.y - tip.y) / headLength) * headWidth,
+    y: ((tip.x - base.x) / headLength) * headWidth,
+  };
   return `M${tip.x} ${tip.y}L${base.x + across.x} ${base.y + across.y}L${base.x - across.x} ${base.y - across.y}z`;
 }
 

@@ -54,7 +54,9 @@ function ActorList({ selected }: { readonly selected: string }) {
       />
       <ul>
         {lanes(live.actors.value).map((id) => {
-          const below = actors.filter(({ parent, id: own }) => parent === id && own.toLowerCase().includes(word));
+          const below = actors.filter(
+            ({ parent, id: own }) => parent === id && own.toLowerCase().includes(word),
+          );
           const isHidden = word !== '' && !id.includes(word) && below.length === 0;
           return isHidden ? null : <ActorBranch key={id} id={id} below={below} selected={selected} />;
         })}
@@ -83,7 +85,9 @@ function ActorBranch({ id, below, selected }: BranchProps) {
               <ActorLink actor={child} isSelected={child.id === selected} />
             </li>
           ))}
-          {present.length > belowMax ? <li class="rest">and {count(present.length - belowMax)} more</li> : null}
+          {present.length > belowMax ? (
+            <li class="rest">and {count(present.length - belowMax)} more</li>
+          ) : null}
         </ul>
       )}
     </li>
@@ -121,7 +125,9 @@ function ActorPanel({ actor }: { readonly actor: LiveActor }) {
               for <For since={actor.since.value} />
             </span>
             {actor.status.value === 'active' ? null : <span class="bad">{actor.status.value}</span>}
-            {actor.restarts.value === 0 ? null : <span>started anew {count(actor.restarts.value)} times</span>}
+            {actor.restarts.value === 0 ? null : (
+              <span>started anew {count(actor.restarts.value)} times</span>
+            )}
             {actor.error.value === undefined ? null : <span class="bad">{actor.error.value}</span>}
           </p>
           <LastEvent actor={actor} />
@@ -183,7 +189,13 @@ function ScaledChart({ chart, actor }: { readonly chart: Chart; readonly actor: 
     });
   }, [layout, width > 0]);
   return (
-    <div ref={frame} class="chart-frame" tabIndex={0} role="group" aria-label="Statechart; scroll to see all of it">
+    <div
+      ref={frame}
+      class="chart-frame"
+      tabIndex={0}
+      role="group"
+      aria-label="Statechart; scroll to see all of it"
+    >
       {width === 0 ? null : (
         <Statechart layout={layout} actor={actor} scale={Math.max(scaleMin, scaleOf(layout))} />
       )}

@@ -9,6 +9,7 @@ import { Plot, type PlotLine } from '../parts/plot.tsx';
 interface ChartKind {
   readonly title: string;
   readonly meaning: string;
+  readonly topMin: number;
   readonly lines: readonly (PlotLine & { readonly of: (sample: Sample) => number | null })[];
 }
 
@@ -17,6 +18,7 @@ const perSecond = (value: number) => `${amount(value)}/s`;
 const kinds: readonly ChartKind[] = [
   {
     title: 'Throughput',
+    topMin: 10,
     meaning: 'Versions stored a second: written by clients of this node, and merged from other nodes.',
     lines: [
       { name: 'written here', color: '--lane-4', text: perSecond, of: (sample) => sample.localPerSecond },
@@ -25,16 +27,19 @@ const kinds: readonly ChartKind[] = [
   },
   {
     title: 'Lag',
+    topMin: 100,
     meaning: 'Age of the oldest version that waits to be pushed, at the member that lags most.',
     lines: [{ name: 'lag', color: '--lane-3', text: duration, of: (sample) => sample.lagMs }],
   },
   {
     title: 'Commit size',
+    topMin: 5,
     meaning: 'Versions that share one commit, and with it one sync of the disk.',
     lines: [{ name: 'versions', color: '--lane-2', text: amount, of: (sample) => sample.commitSize }],
   },
   {
     title: 'Digest differences',
+    topMin: 5,
     meaning: 'Versions that the present comparison with a member found to differ, or the last one.',
     lines: [{ name: 'versions', color: '--lane-7', text: count, of: (sample) => sample.differences }],
   },
@@ -109,6 +114,7 @@ function Chart({ kind, samples, span }: ChartProps) {
       <Plot
         title={`${kind.title}: ${now.map((line) => `${line.name} ${line.now}`).join(', ')}`}
         lines={kind.lines}
+        topMin={kind.topMin}
         data={data}
         fromSeconds={to - span}
         toSeconds={to}

@@ -26,8 +26,8 @@ export function ConflictsView() {
       <Totals />
       {decisions.length === 0 ? (
         <Empty title="No conflict was decided here">
-          When two nodes write one key at the very same instant, the members vote on it, and each vote is listed here
-          with its tally. <code>npm run make-conflict</code> makes one to look at.
+          When two nodes write one key at the very same instant, the members vote on it, and each vote is
+          listed here with its tally. <code>npm run make-conflict</code> makes one to look at.
         </Empty>
       ) : (
         <ol class="decisions">
@@ -67,7 +67,8 @@ function Decision({ decision }: { readonly decision: DecisionAnswer }) {
         </time>
       </div>
       <p>
-        The version of <strong>{origin}</strong> stays{isTie(tally, winner) ? ', as that of the oldest node' : ''}.
+        The version of <strong>{origin}</strong> stays
+        {isTie(tally, winner) ? ', as that of the oldest node' : ''}.
       </p>
       <ul class="tally">
         {votes.map(([uuid, many]) => (

@@ -116,7 +116,9 @@ function Tree({ tree, selected }: { readonly tree: Tree; readonly selected: stri
   return (
     <div class="tree" onKeyDown={(event) => onTreeKey(event, tree)}>
       <VirtualList items={rows} rowHeight={rowHeight} keyOf={rowKey} label="Keys, as a tree">
-        {(row) => <TreeLine row={row} tree={tree} isSelected={row.kind === 'child' && row.child.path === selected} />}
+        {(row) => (
+          <TreeLine row={row} tree={tree} isSelected={row.kind === 'child' && row.child.path === selected} />
+        )}
       </VirtualList>
     </div>
   );

@@ -142,7 +142,7 @@ function ActorCard({ id }: { readonly id: string }) {
   return (
     <a class={`card lane-${laneNumber(id)}`} href={hrefOf('actors', id)} data-actor={id}>
       <span class="card-title">{id}</span>
-      {chart === undefined ? null : <Statechart layout={chart.wide} actor={actor} isMini />}
+      {chart === undefined ? null : <Statechart layout={chart.mini} actor={actor} isMini />}
       <span class="card-state">
         <StateWords actor={actor} />
       </span>

@@ -50,6 +50,7 @@ export function TimelineView() {
 }
 
 function Controls({ filter }: { readonly filter: TimelineFilter }) {
+  void live.timelineVersion.value;
   const { isPaused } = live.timeline;
   const names = lanes(live.actors.value);
   const hasSelected = filter.actor === '' || names.includes(filter.actor);
@@ -92,6 +93,7 @@ function Controls({ filter }: { readonly filter: TimelineFilter }) {
 }
 
 function Status() {
+  void live.timelineVersion.value;
   const { timeline } = live;
   const dropped = live.dropped.value;
   return (
@@ -99,7 +101,9 @@ function Status() {
       <span>
         {count(timeline.shown.length)} shown of {count(timeline.keptCount)} kept
       </span>
-      {timeline.isPaused ? <span class="paused">paused, {count(timeline.waitingCount)} came since</span> : null}
+      {timeline.isPaused ? (
+        <span class="paused">paused, {count(timeline.waitingCount)} came since</span>
+      ) : null}
       {dropped > 0 ? <span class="warn">{count(dropped)} came too fast and were left out</span> : null}
     </p>
   );
