@@ -9,7 +9,7 @@ import { isCalm } from '../theme.ts';
 const namedMax = 14;
 const troubledNamesMax = 12;
 /** Pushes that are on their way in the picture at one time. */
-const pulsesMax = 24;
+const pulsesMax = 12;
 const pulseMs = 650;
 const pusherPrefix = 'replicator.pusher-';
 

@@ -10,10 +10,12 @@ import { Docstring } from '../parts/docstring.tsx';
 import { Empty } from '../parts/empty.tsx';
 import { For } from '../parts/since.tsx';
 import { Statechart } from '../parts/statechart.tsx';
-import { hrefOf, route } from '../router.ts';
+import { go, hrefOf, route } from '../router.ts';
 
 /** Actors below one that stand in the list; the filter finds the others. */
 const belowMax = 12;
+/** Actors in the list that a narrow screen has instead. */
+const selectableMax = 300;
 /** A chart is never drawn smaller than this share of its full size: it can be scrolled instead. */
 const scaleMin = 0.72;
 const transitionsShown = 8;
@@ -45,6 +47,18 @@ function ActorList({ selected }: { readonly selected: string }) {
   const word = filter.trim().toLowerCase();
   return (
     <nav class="side" aria-label="Actors">
+      <select
+        class="actor-select"
+        aria-label="Actor"
+        value={selected}
+        onChange={(event) => go('actors', event.currentTarget.value)}
+      >
+        {actors.slice(0, selectableMax).map(({ id }) => (
+          <option key={id} value={id}>
+            {id}
+          </option>
+        ))}
+      </select>
       <input
         type="search"
         placeholder="Find an actor"

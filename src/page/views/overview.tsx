@@ -1,4 +1,6 @@
+import type { Signal } from '@preact/signals';
 import type { ComponentChildren } from 'preact';
+import { seconds } from '../clock.ts';
 import { chartOfMachine } from '../machine-charts.ts';
 import { laneNumber, lanes } from '../lanes.ts';
 import { live, type LiveActor } from '../live.ts';
@@ -80,7 +82,7 @@ function Tiles() {
       <Tile
         label="Largest lag"
         value={lagMs === 0 ? 'none' : duration(lagMs)}
-        note="of what waits to be pushed"
+        note="oldest waiting push"
         isBad={lagMs >= lagWarningMs}
       >
         <Sparkline values={samples.map((sample) => sample.lagMs)} />
@@ -163,15 +165,20 @@ function StateWords({ actor }: { readonly actor: LiveActor }) {
   );
 }
 
+/** With more actors below it, they are counted once a second instead of at every change. */
+const countedLiveMax = 24;
+
 /** The actors below one, counted by state. */
 function Below({ id }: { readonly id: string }) {
-  const below = [...live.actors.value.values()].filter(
-    ({ parent, status }) => parent === id && status.value === 'active',
-  );
+  const all = [...live.actors.value.values()].filter(({ parent }) => parent === id);
+  const isCrowd = all.length > countedLiveMax;
+  if (isCrowd) void seconds.value;
+  const read = <T,>(signal: Signal<T>): T => (isCrowd ? signal.peek() : signal.value);
+  const below = all.filter(({ status }) => read(status) === 'active');
   if (below.length === 0) return null;
   const counts = new Map<string, number>();
   for (const { state } of below) {
-    const words = stateText(state.value);
+    const words = stateText(read(state));
     counts.set(words, (counts.get(words) ?? 0) + 1);
   }
   const words = [...counts].map(([state, many]) => `${count(many)} ${state}`);

@@ -8,9 +8,12 @@ import { ActivityStrip } from '../parts/activity-strip.tsx';
 import { Empty } from '../parts/empty.tsx';
 import { Icon } from '../parts/icon.tsx';
 import { VirtualList } from '../parts/virtual-list.tsx';
+import { isNarrow } from '../screen.ts';
 import { hrefOf, route } from '../router.ts';
 
 const rowHeight = 30;
+/** On a narrow screen a row has two lines. */
+const tallRowHeight = 50;
 
 /** What all actors did, newest first. */
 export function TimelineView() {
@@ -37,7 +40,7 @@ export function TimelineView() {
         ) : (
           <VirtualList
             items={timeline.shown}
-            rowHeight={rowHeight}
+            rowHeight={isNarrow.value ? tallRowHeight : rowHeight}
             keyOf={({ id }) => id}
             label="Transitions, newest first"
           >
