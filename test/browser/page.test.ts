@@ -1,6 +1,7 @@
 import { createRequire } from 'node:module';
 import { readFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as pass } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -22,6 +23,7 @@ const views = [
   'charts',
 ];
 const wide = { width: 1280, height: 800 };
+const tall = { width: 1280, height: 1190 };
 const narrow = { width: 390, height: 844 };
 
 /** The pictures of the README; where nobody asks for them they go into a folder that is removed. */
@@ -353,22 +355,39 @@ describe.skipIf(missingBrowser !== undefined)('The page, on three nodes', () => 
     'has its picture taken, light and dark, wide and narrow',
     async () => {
       const writing = keepWriting(nodes);
+      const pusher = 'actors/replicator.pusher-node2';
       const shots = [
-        { name: 'overview-light', view: '', size: wide, colorScheme: 'light' },
-        { name: 'actor-dark', view: 'actors/gossiper', size: wide, colorScheme: 'dark' },
-        { name: 'phone-light', view: 'actors/failure-detector', size: narrow, colorScheme: 'light' },
-        { name: 'phone-dark', view: '', size: narrow, colorScheme: 'dark' },
+        { name: 'overview-light', view: '', size: tall, colorScheme: 'light', sign: '.mini .edge.taken' },
+        { name: 'overview-dark', view: '', size: tall, colorScheme: 'dark', sign: '.mini .edge.taken' },
+        {
+          name: 'actor-dark',
+          view: 'actors/gossiper',
+          size: wide,
+          colorScheme: 'dark',
+          sign: '.edge-label.taken',
+        },
+        { name: 'phone-light', view: pusher, size: narrow, colorScheme: 'light', sign: '.edge-label.taken' },
+        { name: 'phone-dark', view: '', size: narrow, colorScheme: 'dark', sign: '.mini .edge.taken' },
       ] as const;
-      for (const { name, view, size, colorScheme } of shots) {
-        await page.emulateMedia({ colorScheme });
-        await page.setViewportSize(size);
-        await go(view);
-        await see(page.locator('.statechart .lit'));
-        await take(name);
-        const bytes = await readFile(join(pictures.path, `${name}.png`));
-        expect(bytes.length).toBeLessThan(250_000);
+      try {
+        await makeRivals(nodes.node(1), nodes.node(2));
+        await go('');
+        await see(
+          page.locator('.tile', { hasText: 'Writes a second' }).filter({ hasText: /[1-9][\d.]* here/ }),
+        );
+        for (const { name, view, size, colorScheme, sign } of shots) {
+          await page.emulateMedia({ colorScheme });
+          await page.setViewportSize(size);
+          await go(view);
+          // A straight line has no height, and with it no sight, as far as Playwright is concerned.
+          await page.locator(sign).first().waitFor({ state: 'attached', timeout: deadlineMs });
+          await take(name);
+          const bytes = await readFile(join(pictures.path, `${name}.png`));
+          expect(bytes.length).toBeLessThan(250_000);
+        }
+      } finally {
+        await writing();
       }
-      await writing();
     },
     testMs,
   );
@@ -389,20 +408,21 @@ async function writeSomeKeys(nodes: HurriedNodes): Promise<void> {
   for (const key of keys) await nodes.node(1).put(key, { of: key });
 }
 
+/** Between two writes, ms. */
+const writePauseMs = 20;
+
 /** Writes until it is told to stop, so that there is something to push. */
 function keepWriting(nodes: HurriedNodes): () => Promise<void> {
-  let isOver = false;
+  const ending = new AbortController();
   const work = async (): Promise<void> => {
-    for (let i = 0; !isOver; i++) {
+    for (let i = 0; !ending.signal.aborted; i++) {
       await nodes.node(1).put(`services/counter/${i % 20}`, i);
-      await new Promise((resolve) => {
-        setTimeout(resolve, 20);
-      });
+      await pass(writePauseMs);
     }
   };
   const done = work();
   return () => {
-    isOver = true;
+    ending.abort();
     return done;
   };
 }

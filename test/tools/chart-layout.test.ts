@@ -40,7 +40,7 @@ describe.each(layouts)('The chart of $name', ({ layout }) => {
     all.forEach((box, index) => {
       expect(holds(frame, box)).toBe(true);
       for (const other of all.slice(index + 1)) {
-        expect(overlap(box, other), JSON.stringify([box, other])).toBe(false);
+        expect({ box, other, overlap: overlap(box, other) }).toMatchObject({ overlap: false });
       }
     });
   });
@@ -52,9 +52,7 @@ describe.each(layouts)('The chart of $name', ({ layout }) => {
           box.kind === 'start' || box.kind === 'any'
             ? box.path === group.path || box.path.startsWith(`${group.path}.`)
             : box.path.startsWith(`${group.path}.`);
-        expect(isInside ? holds(group, box) : !overlap(group, box), `${box.path} in ${group.path}`).toBe(
-          true,
-        );
+        expect(isInside ? holds(group, box) : !overlap(group, box)).toBe(true);
       }
     }
   });

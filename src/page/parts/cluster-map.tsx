@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import { live } from '../live.ts';
 import type { MemberAnswer } from '../model/answers.ts';
+import type { Point } from '../model/chart.ts';
 import { ringPlaces } from '../model/ring.ts';
 import { troubleOf } from '../model/trouble.ts';
 import { isCalm } from '../theme.ts';
@@ -26,12 +27,7 @@ export function ClusterMap() {
   const places = ringPlaces(others.length, shape);
   const halfWidth = Math.max(130, ...places.map(({ x }) => Math.abs(x))) + (isCrowd ? 40 : 70);
   const halfHeight = Math.max(36, ...places.map(({ y }) => Math.abs(y))) + 34;
-  const named = new Set(
-    (isCrowd
-      ? others.filter((member) => troubleOf(member) !== 'none').slice(0, troubledNamesMax)
-      : others
-    ).map(({ id }) => id),
-  );
+  const names = namesOf(others, places, isCrowd);
   usePulses(svg);
   if (self === undefined) return null;
   return (
@@ -55,8 +51,12 @@ export function ClusterMap() {
           member={member}
           place={places[index] ?? { x: 0, y: 0 }}
           radius={isCrowd ? 5 : 11}
-          isNamed={named.has(member.id)}
         />
+      ))}
+      {names.map(({ id, x, y }) => (
+        <text key={id} class="name" x={x} y={y}>
+          {shortened(id)}
+        </text>
       ))}
       <circle class="self" r={isCrowd ? 14 : 20} />
       <text class="name self-name" y={isCrowd ? 30 : 40}>
@@ -73,13 +73,11 @@ export function ClusterMap() {
 
 interface MemberProps {
   readonly member: MemberAnswer;
-  readonly place: { readonly x: number; readonly y: number };
+  readonly place: Point;
   readonly radius: number;
-  readonly isNamed: boolean;
 }
 
-function Member({ member, place, radius, isNamed }: MemberProps) {
-  const below = place.y < -radius ? -radius - 8 : radius + 16;
+function Member({ member, place, radius }: MemberProps) {
   return (
     <g class={`member ${troubleOf(member)}`} data-member={member.id} data-x={place.x} data-y={place.y}>
       <circle cx={place.x} cy={place.y} r={radius}>
@@ -87,13 +85,33 @@ function Member({ member, place, radius, isNamed }: MemberProps) {
           {member.id}, {member.state}
         </title>
       </circle>
-      {isNamed ? (
-        <text class="name" x={place.x} y={place.y + below}>
-          {shortened(member.id)}
-        </text>
-      ) : null}
     </g>
   );
+}
+
+interface Name extends Point {
+  readonly id: string;
+}
+
+/** Where the names stand: below or above their members, and none where it would stand upon another one. */
+function namesOf(members: readonly MemberAnswer[], places: readonly Point[], isCrowd: boolean): Name[] {
+  const names: Name[] = [];
+  const letter = isCrowd ? 7 : 8.5;
+  members.forEach((member, index) => {
+    const place = places[index];
+    if (place === undefined || (isCrowd && troubleOf(member) === 'none')) return;
+    if (names.length >= (isCrowd ? troubledNamesMax : namedMax)) return;
+    const radius = isCrowd ? 5 : 11;
+    const y = place.y + (place.y < -radius ? -radius - (isCrowd ? 4 : 8) : radius + (isCrowd ? 12 : 16));
+    const isFree = [{ id: 'self', x: 0, y: 30 }, ...names].every(
+      (other) =>
+        Math.abs(other.y - y) > 13 ||
+        Math.abs(other.x - place.x) >
+          (letter * (shortened(other.id).length + shortened(member.id).length)) / 2,
+    );
+    if (isFree) names.push({ id: member.id, x: place.x, y });
+  });
+  return names;
 }
 
 /** A push to a member runs along its line as a light. */

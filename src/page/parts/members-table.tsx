@@ -3,7 +3,7 @@ import type { MemberAnswer } from '../model/answers.ts';
 import { count, dateTime, duration } from '../model/format.ts';
 import { byTrouble, lagWarningMs, troubleOf } from '../model/trouble.ts';
 import { live } from '../live.ts';
-import { Ago } from './since.tsx';
+import { Ago, For } from './since.tsx';
 
 /** Rows that stand there unasked; each further page has as many more as fit a screen or two. */
 const rowsAtFirst = 12;
@@ -71,10 +71,10 @@ function Row({ member }: { readonly member: MemberAnswer }) {
 function LinkCell({ member: { link } }: { readonly member: MemberAnswer }) {
   if (link === null) return null;
   if (link.failures > 0) {
+    const calls = `${count(link.failures)} ${link.failures === 1 ? 'call' : 'calls'}`;
     return (
       <span class="bad" title={link.error ?? undefined}>
-        failing, {count(link.failures)} {link.failures === 1 ? 'call' : 'calls'}
-        {link.failing_since === null ? null : <FailingSince at={link.failing_since} />}
+        failing{link.failing_since === null ? null : <ForSome since={link.failing_since} />}, {calls}
       </span>
     );
   }
@@ -87,10 +87,11 @@ function LinkCell({ member: { link } }: { readonly member: MemberAnswer }) {
   );
 }
 
-function FailingSince({ at }: { readonly at: number }) {
+function ForSome({ since }: { readonly since: number }) {
   return (
     <>
-      , since <Ago at={at} />
+      {' '}
+      for <For since={since} />
     </>
   );
 }

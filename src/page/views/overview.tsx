@@ -74,7 +74,7 @@ function Tiles() {
         note={
           latest === undefined
             ? 'counting'
-            : `${amount(latest.localPerSecond)} here, ${amount(latest.mergedPerSecond)} from others`
+            : `${amount(latest.localPerSecond)} here, ${amount(latest.mergedPerSecond)} merged`
         }
       >
         <Sparkline values={samples.map((sample) => sample.localPerSecond + sample.mergedPerSecond)} />
