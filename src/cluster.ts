@@ -3,11 +3,12 @@ import { clusterActors } from './cluster-actors.ts';
 import { ClusterTally } from './cluster-tally.ts';
 import type { Config } from './config.ts';
 import type { Fact } from './core/facts.ts';
-import type { Clock, CollectResult, HeldTombstones, Logger, Random } from './core/ports.ts';
+import type { Clock, CollectResult, HeldTombstones, LinkView, Logger, Random } from './core/ports.ts';
 import type { KeyVersion } from './core/version.ts';
 import { isBootstrapped } from './peers/bootstrap.ts';
 import { ClaimRounds } from './peers/claim-rounds.ts';
 import { Claims } from './peers/claims.ts';
+import { Links } from './peers/links.ts';
 import { MemberTable } from './peers/member-table.ts';
 import { Merger } from './peers/merger.ts';
 import { Outboxes } from './peers/outboxes.ts';
@@ -44,6 +45,8 @@ export interface Cluster {
   readonly service: PeerService;
   /** As of the last collection. */
   heldTombstones(): HeldTombstones | undefined;
+  /** How it goes between this node and each of the others that are shown. */
+  links(): readonly LinkView[];
   /** The actors, in the order in which they start. To be asked for once the own address is known. */
   actors(): readonly ChildSpec[];
 }
@@ -67,7 +70,8 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   members.onChange(({ change, member }) => tell({ type: `member.${change}`, id: member.id }));
   members.onRumour(() => tell({ type: 'rumour.heard' }));
 
-  const transport = new WireTransport(config.cluster_name, members, options.send);
+  const links = new Links(clock);
+  const transport = new WireTransport(config.cluster_name, members, links, options.send);
   const outboxes = new Outboxes(members, random);
   const tally = new ClusterTally();
   const publish = (versions: readonly KeyVersion[], except?: string): void => {
@@ -124,6 +128,10 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     transport,
     isWhole: options.isWhole,
   });
+  const viewLinks = (): LinkView[] => {
+    const others = members.list().filter(({ id }) => id !== config.node_id);
+    return others.map(({ id }) => links.view(id, outboxes));
+  };
   return {
     name: config.cluster_name,
     members,
@@ -131,6 +139,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     tally,
     service,
     heldTombstones,
+    links: viewLinks,
     actors: () => clusterActors(parts),
   };
 }

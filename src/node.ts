@@ -1,10 +1,12 @@
 import { isIPv6 } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { toPromise } from 'xstate';
 import { composeNode, type Listening, type Served } from './compose-node.ts';
 import type { Config } from './config.ts';
 import { KvsError } from './core/errors.ts';
 import type { Logger } from './core/ports.ts';
 import { createApp } from './http/app.ts';
+import { PageFiles } from './http/page-files.ts';
 import { PeerClient } from './http/peer-client.ts';
 import { hostInUrl } from './host-in-url.ts';
 import { listen } from './http/server.ts';
@@ -20,6 +22,8 @@ import { bootId, systemClock, systemRandom } from './system.ts';
 
 const hourMs = 3_600_000;
 const heartbeatMsMax = 15_000;
+/** From the sources and from what is built of them, the same. */
+const pageFolder = fileURLToPath(new URL('../dist/page/', import.meta.url));
 
 export interface RunningNode {
   /** Where it answers, such as `http://127.0.0.1:8080`. */
@@ -102,6 +106,8 @@ async function listenOn(
     storeView: store,
     members: cluster.members,
     peers: { answer: meters?.peers.answering(answer) ?? answer },
+    links: () => cluster.links(),
+    page: new PageFiles(pageFolder),
     status,
     inspector,
     metrics:

@@ -114,6 +114,16 @@ const offending: readonly (readonly [string, string, string])[] = [
   ...['src/node.ts', 'src/http/app.ts', 'src/peers/wire.ts', machine].map(
     (file) => [file, from('prom-client'), restrictedImport] as const,
   ),
+  // The page runs in a browser, and knows of the node what it answers.
+  ...['node:fs', 'hono', 'xstate', 'react', '../core/limits.ts', '../node.ts', '../http/app.ts'].map(
+    (module) => ['src/page/live.ts', from(module), restrictedImport] as const,
+  ),
+  ...['xstate', '../../core/limits.ts', '../../node.ts', '../../http/app.ts'].map(
+    (module) => ['src/page/views/overview.tsx', from(module), restrictedImport] as const,
+  ),
+  ...['preact', '@preact/signals', '../live.ts', '../../core/limits.ts'].map(
+    (module) => ['src/page/model/timeline.ts', from(module), restrictedImport] as const,
+  ),
   // Nobody but the one class knows the binding.
   ['src/node.ts', from('rocksdb-native'), restrictedImport],
   // Time, randomness and the outside arrive through ports.
@@ -187,6 +197,16 @@ const harmless: readonly (readonly [string, string])[] = [
     (module) => ['src/node.ts', from(module)] as const,
   ),
   ['src/node.ts', use('[Date.now(), Math.random()]')],
+  ...['preact', '@preact/signals', './ask.ts', './model/chart.ts', './views/keys.tsx'].map(
+    (module) => ['src/page/live.ts', from(module)] as const,
+  ),
+  ...['preact/hooks', 'uplot', '../live.ts', '../model/chart.ts', '../parts/icon.tsx'].map(
+    (module) => ['src/page/views/overview.tsx', from(module)] as const,
+  ),
+  ['src/page/live.ts', typesFrom('../core/ports.ts')],
+  ['src/page/views/overview.tsx', typesFrom('../../core/ports.ts')],
+  ['src/page/model/answers.ts', typesFrom('../../core/ports.ts')],
+  ['src/page/model/answers.ts', from('./state-value.ts')],
 ];
 
 let folder = '';

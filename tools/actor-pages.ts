@@ -21,9 +21,29 @@ export interface ActorPage {
 
 /** A page for each machine below `src/actors` of the project in `root`. */
 export async function actorPages(root: string): Promise<ActorPage[]> {
+  return Promise.all((await sourcesIn(root)).map((source) => pageOf(root, source)));
+}
+
+export interface DocumentedMachine {
+  readonly machine: AnyStateMachine;
+  /** What its docstring says. */
+  readonly docstring: string;
+}
+
+/** Each machine below `src/actors` of the project in `root`. */
+export async function machinesIn(root: string): Promise<DocumentedMachine[]> {
+  return Promise.all(
+    (await sourcesIn(root)).map(async (source) => {
+      const { exported, machine } = await machineIn(source);
+      return { machine, docstring: docstringOf(exported, await readFile(source, 'utf8')) };
+    }),
+  );
+}
+
+async function sourcesIn(root: string): Promise<string[]> {
   const actors = join(root, 'src/actors');
   const files = (await readdir(actors, { recursive: true })).filter((file) => file.endsWith(machineSuffix));
-  return Promise.all(files.toSorted().map((file) => pageOf(root, join(actors, file))));
+  return files.toSorted().map((file) => join(actors, file));
 }
 
 /** The folder of the pages, in the project in `root`. */

@@ -117,6 +117,7 @@ export class Inspector implements ActorInspector {
     const error: unknown = snapshot.status === 'error' ? snapshot.error : undefined;
     return {
       id: watched.id,
+      machine: snapshot.machine.id,
       state: snapshot.value,
       status: snapshot.status,
       context: shownContext(snapshot),

@@ -96,6 +96,8 @@ export const limits = {
   debugBufferBytesMax: 512 * 1_024,
   /** Changed keys that an exchange takes from the change logs; where there are more, the digests find them. */
   changedKeysMax: 65_536,
+  /** Children that a page of /debug/keys lists; the others come with the next one. */
+  debugChildrenMax: 200,
   /** Readers of /debug/events at one time. One more is refused with KVS_OVERLOADED. */
   debugReadersMax: 64,
 } as const;

@@ -138,6 +138,11 @@ export interface VersionStore {
   changesSince(sequence: number, entriesMax: number): Promise<LoggedChange[] | null>;
   /** The time index, newest first, from just below `before`. */
   newest(entriesMax: number, before?: TimeEntry): Promise<TimeEntry[]>;
+  /**
+   * What stands directly below a path in the hierarchy, or at its top: at most `childrenMax`, fewer where their values
+   * would exceed a page. Ordered as the paths are, byte by byte.
+   */
+  children(below: KeyPath | undefined, options: ChildrenOptions): Promise<ChildrenPage>;
 
   /** False until the digests equal the data: right after a start they are still being summed. */
   readonly digestsReady: boolean;
@@ -172,6 +177,27 @@ export interface VersionStore {
   stats(): StoreStats;
 }
 
+export interface ChildrenOptions {
+  readonly childrenMax: number;
+  /** The `next` of the page before. */
+  readonly from?: Uint8Array | undefined;
+}
+
+export interface ChildrenPage {
+  readonly children: readonly KeyChild[];
+  /** Where the next page begins; undefined at the end. */
+  readonly next: Uint8Array | undefined;
+}
+
+/** One segment below a path: a key, a part of the paths of other keys, or both. */
+export interface KeyChild {
+  readonly path: KeyPath;
+  /** Of the key with this very path, tombstones and expired ones included; undefined when there is none. */
+  readonly version: Version | undefined;
+  /** Whether there are keys further down. They may all be deleted. */
+  readonly hasChildren: boolean;
+}
+
 export interface CollectResult {
   /** Left digests and listings in this run. */
   readonly retired: number;
@@ -188,6 +214,8 @@ export interface StoreStats {
   readonly cacheMisses: number;
   readonly commits: number;
   readonly commitWrites: number;
+  /** Of the commit's writes, those that clients of this node made. */
+  readonly localWrites: number;
   readonly pendingWrites: number;
 }
 
@@ -309,6 +337,21 @@ export interface Members {
   forget(id: string): Promise<void>;
 }
 
+/** How it goes between this node and one of its members, as this node sees it. */
+export interface LinkView {
+  readonly id: string;
+  /** Calls in a row that got no answer. */
+  readonly failures: number;
+  /** When the first of them failed, ms since the epoch, and what the last one failed with. */
+  readonly failingSince: number | undefined;
+  readonly error: string | undefined;
+  /** How long an answer takes, smoothed, ms; undefined before the first. */
+  readonly roundTripMs: number | undefined;
+  /** Versions that wait to be pushed to it, and how old the oldest of them is, ms. */
+  readonly waiting: number;
+  readonly lagMs: number;
+}
+
 /** What a running node tells HTTP about itself. */
 export interface NodeStatus {
   readonly nodeId: string;
@@ -330,6 +373,8 @@ export interface HeldTombstones {
 export interface ActorSnapshot {
   /** Stable across restarts: the name the node gave it, such as `mode-controller`. */
   readonly id: string;
+  /** The id of its machine: actors of one kind share it. */
+  readonly machine: string;
   /** XState's state value; null for an effect without states. */
   readonly state: unknown;
   readonly status: 'active' | 'done' | 'error' | 'stopped';

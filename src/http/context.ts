@@ -1,13 +1,29 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context, Hono } from 'hono';
-import type { ActorInspector, Clock, Logger, Members, NodeStatus, VersionStore } from '../core/ports.ts';
+import type {
+  ActorInspector,
+  Clock,
+  LinkView,
+  Logger,
+  Members,
+  NodeStatus,
+  VersionStore,
+} from '../core/ports.ts';
+import type { PageFiles } from './page-files.ts';
 
 /** Everything that the routes need; nothing of it is made here. */
 export interface HttpDeps {
   readonly store: Pick<VersionStore, 'peek' | 'get' | 'write'>;
   /** What /debug/store shows of it. */
-  readonly storeView: Pick<VersionStore, 'storeId' | 'sequence' | 'digestsReady' | 'rootDigest' | 'stats'>;
+  readonly storeView: Pick<
+    VersionStore,
+    'storeId' | 'sequence' | 'digestsReady' | 'rootDigest' | 'stats' | 'children'
+  >;
   readonly members: Members;
+  /** How it goes between this node and the others, for /debug/cluster. */
+  readonly links: () => readonly LinkView[];
+  /** The page under /debug/. */
+  readonly page: PageFiles;
   /** Answers what peers ask; both are messages as bytes. */
   readonly peers: { answer(message: Uint8Array): Promise<Uint8Array> };
   readonly status: NodeStatus;

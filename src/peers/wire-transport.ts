@@ -1,5 +1,6 @@
 import { KvsError } from '../core/errors.ts';
 import type { PeerAddress, PeerCallName, PeerReply, PeerRequest, PeerTransport } from '../core/peer-calls.ts';
+import type { Links } from './links.ts';
 import type { MemberTable } from './member-table.ts';
 import { decodeReply, encodeRequest } from './wire.ts';
 
@@ -22,10 +23,12 @@ export class WireTransport implements PeerTransport {
   readonly #cluster: string;
   readonly #members: MemberTable;
   readonly #send: SendMessage;
+  readonly #links: Links;
 
-  constructor(cluster: string, members: MemberTable, send: SendMessage) {
+  constructor(cluster: string, members: MemberTable, links: Links, send: SendMessage) {
     this.#cluster = cluster;
     this.#members = members;
+    this.#links = links;
     this.#send = send;
   }
 
@@ -38,7 +41,8 @@ export class WireTransport implements PeerTransport {
     const { id, storeId } = this.#members.self;
     const envelope = { cluster: this.#cluster, from: { id, storeId }, to: to.id ?? null };
     const message = encodeRequest(envelope, name, request);
-    const bytes = await this.#send(to.address, message, { name, deadlineMs });
+    const send = () => this.#send(to.address, message, { name, deadlineMs });
+    const bytes = await (to.id === undefined ? send() : this.#links.watch(to.id, send));
     try {
       const reply = decodeReply(name, bytes);
       if (to.id !== undefined) this.#members.noteContact(to.id);

@@ -85,6 +85,10 @@ export function mainKey(path: PathBytes): Buffer {
   return pathKey(space.main, path);
 }
 
+export function pathOfMainKey(key: Uint8Array): KeyPath {
+  return asBuffer(key).toString('utf8', 1) as KeyPath;
+}
+
 export function timeKey(stamp: Stamp, path: PathBytes): Buffer {
   const bytes = bytesOf(path);
   const key = Buffer.allocUnsafe(11 + bytes.length);
@@ -168,6 +172,7 @@ export function metaKey(name: string): Buffer {
   return pathKey(space.meta, name);
 }
 
+export const mainRange: Range = wholeSpace(space.main);
 export const timeRange: Range = wholeSpace(space.time);
 export const hashRange: Range = wholeSpace(space.hash);
 export const retiredRange: Range = wholeSpace(space.retired);

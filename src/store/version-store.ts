@@ -3,6 +3,8 @@ import type { KvsError } from '../core/errors.ts';
 import type { KeyPath } from '../core/key-path.ts';
 import { limits } from '../core/limits.ts';
 import type {
+  ChildrenOptions,
+  ChildrenPage,
   Clock,
   CollectResult,
   Commit,
@@ -33,6 +35,7 @@ import {
   timeRange,
   type Range,
 } from './keyspace.ts';
+import { listChildren } from './key-listing.ts';
 import { asBytes, storageError, type Level } from './level.ts';
 import { closeIdentity, openIdentity, type StoreIdentity } from './store-identity.ts';
 import { VersionCache } from './version-cache.ts';
@@ -111,6 +114,7 @@ class LevelVersionStore implements OpenVersionStore {
   readonly #commitListeners = new Set<(commit: Commit) => void>();
   #commits = 0;
   #commitWrites = 0;
+  #localWrites = 0;
   #driftWarnedAt = -Infinity;
   #failureLoggedAt = -Infinity;
   #isFailing = false;
@@ -196,6 +200,10 @@ class LevelVersionStore implements OpenVersionStore {
     return this.#reading(() => this.#log.since(sequence, this.sequence, entriesMax));
   }
 
+  async children(below: KeyPath | undefined, { childrenMax, from }: ChildrenOptions): Promise<ChildrenPage> {
+    return this.#reading(() => listChildren(this.#level, below, { childrenMax, from }));
+  }
+
   async newest(entriesMax: number, before?: TimeEntry): Promise<TimeEntry[]> {
     const { gte, lt } = timeRange;
     const range = { gte, lt: before === undefined ? lt : timeKey(before, before.path) };
@@ -261,6 +269,7 @@ class LevelVersionStore implements OpenVersionStore {
       cacheMisses: this.#cache.misses,
       commits: this.#commits,
       commitWrites: this.#commitWrites,
+      localWrites: this.#localWrites,
       pendingWrites: this.#committer.pending,
     };
   }
@@ -302,6 +311,7 @@ class LevelVersionStore implements OpenVersionStore {
     if (group.changes.size === 0) return;
     this.#commits++;
     this.#commitWrites += group.changes.size;
+    for (const { local } of group.changes.values()) if (local) this.#localWrites++;
     this.#trimming = this.#trimming
       .then(() => this.#log.trim(this.#committer.logTotal))
       .catch((cause: unknown) => this.#onFailure(storageError(cause)));

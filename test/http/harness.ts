@@ -1,8 +1,11 @@
 import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { ActorInspector, ActorTransition, HeldTombstones, Mode } from '../../src/core/ports.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { HttpDeps, KvsApp } from '../../src/http/context.ts';
 import { listen, type HttpServer, type ListenOptions } from '../../src/http/server.ts';
+import { PageFiles } from '../../src/http/page-files.ts';
 import { MemberTable } from '../../src/peers/member-table.ts';
 import type { OpenVersionStore } from '../../src/store/version-store.ts';
 import { FixedClock, memoryLevel, openTestStore, RecordingLogger } from '../store/harness.ts';
@@ -24,6 +27,7 @@ export class ScriptedInspector implements ActorInspector {
   actors() {
     const node = {
       id: 'node',
+      machine: 'node',
       state: 'running',
       status: 'active',
       context: {},
@@ -100,6 +104,8 @@ export async function makeApp(overrides: Partial<HttpDeps> = {}): Promise<HttpUn
       heldTombstones: () => node.held,
       refusal: () => node.refusal,
     },
+    links: () => [],
+    page: new PageFiles(join(tmpdir(), 'no-page-here')),
     peers: { answer: async (message) => message },
     inspector,
     metrics: undefined,

@@ -1,8 +1,13 @@
 import { digestToHex } from '../../core/digest-tree.ts';
 import { KvsError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import type { ActorSnapshot } from '../../core/ports.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { allowOnly } from '../methods.ts';
 import { TransitionFeed } from '../transition-feed.ts';
+import { mountDebugCluster } from './debug-cluster.ts';
+import { mountDebugKeys } from './debug-keys.ts';
+import { mountDebugPage } from './debug-page.ts';
 
 /** `/debug`: every actor's state, and its transitions as they happen. */
 export function mountDebug(app: KvsApp, deps: HttpDeps): void {
@@ -13,7 +18,10 @@ export function mountDebug(app: KvsApp, deps: HttpDeps): void {
     assertAccess(c, deps.debugAccess);
     await next();
   });
-  app.get('/debug/actors', (c) => c.json(deps.inspector.actors()));
+  app.get('/debug/actors', (c) => {
+    const ids = c.req.queries('id');
+    return c.json(ids === undefined ? deps.inspector.actors() : snapshotsOf(deps, ids));
+  });
   app.get('/debug/actors/:id', (c) => {
     const actor = deps.inspector.actor(c.req.param('id'));
     if (actor === undefined) throw new KvsError('KVS_ACTOR_NOT_FOUND', 'There is no such actor');
@@ -27,8 +35,21 @@ export function mountDebug(app: KvsApp, deps: HttpDeps): void {
     const stream = feed.open(header(c, 'last-event-id'), () => c.env?.outgoing?.destroy());
     return c.body(stream, 200, headers);
   });
+  mountDebugCluster(app, deps);
+  mountDebugKeys(app, deps);
+  mountDebugPage(app, deps);
   for (const path of ['/debug/actors', '/debug/actors/:id', '/debug/store', '/debug/events'])
     allowOnly(app, path, ['GET', 'HEAD']);
+}
+
+/** Of each of these actors that there is, without its definition and its transitions. */
+function snapshotsOf({ inspector }: HttpDeps, ids: readonly string[]): ActorSnapshot[] {
+  return ids.slice(0, limits.pageItemsMax).flatMap((id) => {
+    const actor = inspector.actor(id);
+    if (actor === undefined) return [];
+    const { definition: _, transitions: __, ...snapshot } = actor;
+    return [snapshot];
+  });
 }
 
 /** Two nodes hold the same exactly when their roots are equal. */
