@@ -1,4 +1,4 @@
-import elkModule, { type ElkExtendedEdge, type ElkNode, type ElkPoint } from 'elkjs/lib/elk.bundled.js';
+import type { ELK, ElkExtendedEdge, ElkNode, ElkPoint } from 'elkjs/lib/elk-api.js';
 import type { AnyStateNode } from 'xstate';
 import {
   chartSizes,
@@ -40,7 +40,13 @@ const narrowLineLength = 14;
 
 const rootId = '(root)';
 
-const elk = new elkModule.default();
+let engine: Promise<ELK> | undefined;
+
+/** It is large, and loaded only where something is laid out. */
+async function loadEngine(): Promise<ELK> {
+  const { default: module } = await import('elkjs/lib/elk.bundled.js');
+  return new module.default();
+}
 
 /** Lays a machine out, in both directions. */
 export async function chartOf({ machine, docstring }: DocumentedMachine): Promise<Chart> {
@@ -148,7 +154,8 @@ async function layOut(drawing: Drawing, direction: Direction): Promise<ChartLayo
     ],
     layoutOptions: { ...(isMini ? miniOptions : layoutOptions), 'elk.direction': direction },
   };
-  const placed: ElkNode = await elk.layout(graph);
+  engine ??= loadEngine();
+  const placed: ElkNode = await (await engine).layout(graph);
   const at = new Map(flatten(placed).map((node) => [node.id, node]));
   const paths = new Map((placed.edges ?? []).map((edge) => [edge.id, edge]));
   return {

@@ -82,5 +82,8 @@ describe('The arrow that was taken', () => {
     expect(edgeTaken(region, paused)).toBe(region[1]);
     const anew = { event: 'xstate.after.period.a', from: { a: 'two', b: 'two' }, to: from };
     expect(edgeTaken(region, anew)).toBe(region[2]);
+    // Where it leads was active before, and what it waits for did not happen.
+    const idle = [edge('a', 'a.one', ['*'], true)];
+    expect(edgeTaken(idle, { event: 'other', from, to: { a: 'one', b: 'one' } })).toBeUndefined();
   });
 });
