@@ -5,7 +5,6 @@ import {
   contextOf,
   expectEverywhere,
   heal,
-  isReady,
   loseDisk,
   machine,
   pass,
@@ -178,32 +177,5 @@ describe('a member that lost its disk', () => {
     await start(cluster, 2);
     await expectEverywhere(cluster, 'key', 'value');
     await cluster.check();
-  });
-});
-
-describe('a copied data folder', () => {
-  it.each([
-    ['under another node id', 'n4'],
-    ['under the same node id', 'n3'],
-  ])('takes no data from the cluster that it was copied from, %s', async (_, copyId) => {
-    const cluster = await startCluster({
-      nodes: 3,
-      configOf: (index) => (index === 3 ? { node_id: copyId } : {}),
-    });
-    await put(cluster, 0, 'key', 'value');
-    await settle(cluster);
-    const copy = cluster.addNode(3);
-    copy.disk.replace(machine(cluster, 2).disk);
-    copy.start();
-    await waitFor(cluster, 'the copy serves', () => isReady(cluster, 3));
-    await pass(cluster, 20_000);
-    for (const writer of [0, 1, 2]) {
-      await put(cluster, writer, `of/${writer}`, 'newer');
-    }
-    await waitForEqual(cluster, [0, 1, 2]);
-    for (const writer of [0, 1, 2]) {
-      expect(await readAll(cluster, `of/${writer}`, [0, 1, 2])).toEqual(Array(3).fill('newer'));
-    }
-    expect(await readAll(cluster, 'key', [0, 1, 2])).toEqual(Array(3).fill('value'));
   });
 });
