@@ -1,3 +1,4 @@
+import { KvsError } from '../core/errors.ts';
 import type { KeyPath } from '../core/key-path.ts';
 import { compareEntries, entryBytes } from '../core/leaf-entries.ts';
 import { limits } from '../core/limits.ts';
@@ -41,7 +42,11 @@ export class ChangedKeys {
     this.#own = options.own;
   }
 
-  /** Keys of the next page, with one request; null at the end. */
+  /**
+   * Keys of the next page, with one request at most; null at the end.
+   *
+   * @throws what `ask` throws; KvsError KVS_PEER_FAILED when the other one's log has no end
+   */
   async next(): Promise<KeyDifference | null> {
     if (this.#seen.size >= limits.changedKeysMax) return null;
     if (this.#theirs !== null) return this.#compareTheirs(this.#theirs);
@@ -52,6 +57,9 @@ export class ChangedKeys {
   async #compareTheirs(since: number): Promise<KeyDifference> {
     const { store, ask } = this.#options;
     const { paths, entries, next } = await ask(since);
+    if (next !== null && next <= since) {
+      throw new KvsError('KVS_PEER_FAILED', 'The change log of the peer does not go on');
+    }
     this.#theirs = next;
     const own = await store.entriesOf(paths);
     const entryOf = new Map(own.paths.map((path, index) => [path, entryAt(own.packed, index)]));

@@ -81,7 +81,7 @@ type PackedVersion = readonly [
   data: Uint8Array,
 ];
 
-/** Versions are most of what nodes tell each other: they are read by hand, which takes a tenth of a schema's time. */
+/** Versions are most of what nodes tell each other: they are read by hand, as a schema takes many times as long. */
 const versions = z
   .array(z.unknown())
   .max(limits.pageItemsMax)

@@ -69,11 +69,11 @@ export interface CommitterOptions {
 /**
  * Group commit. Operations wait in one queue, in order. Writes that arrive while a commit is on its way form the next
  * one: their keys' current versions are read in one multi-get, the operations are applied to them in order, and all
- * of it goes to the level as one batch that is synced once. Only then does anyone hear of it: the cache, the digests and
- * the listeners at once, the writers when the next group has been sent on its way.
+ * of it goes to the level as one batch that is synced once. `onWritten` hears of it before the sync, everyone else
+ * after it: the cache, the digests and the listeners at once, the writers when the next group has been sent on its way.
  *
- * A batch that fails is as if it had never been asked for, with every group that was built on it: their callers get
- * the error. After a failed sync nobody knows what the disk holds, so every later write is refused.
+ * A batch that fails is as if it had never been asked for, with every group that was built on it, unless only its sync
+ * failed and `onWritten` has told of it: their callers get the error. After a failed sync nobody knows what the disk holds, so every later write is refused.
  */
 export class GroupCommitter {
   readonly #options: CommitterOptions;

@@ -324,7 +324,7 @@ export class RocksdbLevel<K = string, V = string> extends AbstractLevel<string |
     if (sync === true && wal.failure !== undefined) throw wal.failure;
     this.#writing++;
     try {
-      await wal.track(work);
+      await work();
       onWritten?.();
       if (sync === true) await wal.sync();
     } finally {
@@ -336,7 +336,7 @@ export class RocksdbLevel<K = string, V = string> extends AbstractLevel<string |
     const batch = this.#opened.rocks.write({ capacity: operations, autoDestroy: true });
     fill(batch);
     try {
-      await batch.flush();
+      await this.#opened.wal.track(() => batch.flush());
     } catch (cause) {
       throw writeError(this.location, cause);
     }

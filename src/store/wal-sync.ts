@@ -64,7 +64,7 @@ export class WalSync {
     return this.#next;
   }
 
-  /** Runs a write of the engine. Whoever syncs more than one of them together need not tell. */
+  /** Runs one write of the engine. A sync must know of each: only of a single one can it tell where it went. */
   async track(write: () => Promise<void>): Promise<void> {
     this.#begunWrites++;
     try {

@@ -29,4 +29,18 @@ describe('changed keys', () => {
     }
     expect(count).toBe(limits.changedKeysMax);
   });
+
+  it('are not asked for again and again where a peer stays at one place', async () => {
+    const changedKeys = new ChangedKeys({
+      store: {
+        changesSince: () => Promise.resolve([]),
+        entriesOf: () => Promise.resolve({ paths: [], packed: new Uint8Array() }),
+      },
+      ask: async () => ({ paths: [], entries: new Uint8Array(), next: 7 }),
+      theirs: 0,
+      own: 0,
+    });
+    await changedKeys.next();
+    await expect(changedKeys.next()).rejects.toMatchObject({ code: 'KVS_PEER_FAILED' });
+  });
 });

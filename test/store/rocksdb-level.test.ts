@@ -15,8 +15,9 @@ import {
 } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { RocksdbLevel, type RocksdbLevelOptions } from '../../src/store/rocksdb-level.ts';
+import { WalSync } from '../../src/store/wal-sync.ts';
 
 const isLinux = process.platform === 'linux';
 
@@ -328,6 +329,15 @@ describe('clearing a RocksdbLevel', () => {
     await level.batch(keys.map((key) => ({ type: 'put', key, value: key })));
     return level;
   }
+
+  it('lets the sync know of each of its writes, between which the engine may begin a new log', async () => {
+    const level = await openLevel();
+    await level.batch(Array.from({ length: 3_000 }, (_, i) => ({ type: 'put', key: `k${i}`, value: '' })));
+    const track = vi.spyOn(WalSync.prototype, 'track');
+    onTestFinished(() => track.mockRestore());
+    await level.clear({ limit: 2_500, sync: true });
+    expect(track.mock.calls.length).toBeGreaterThan(1);
+  });
 
   it('takes everything, the empty and the last key included, and may be done again', async () => {
     const level = await openFilled();
