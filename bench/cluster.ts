@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { until, valueOf } from './client.ts';
+import { startBareReplicas, stopBareReplicas } from './bare-replicas.ts';
+import { until, valueOf, type BenchClient } from './client.ts';
 import { bytesBetween, startCluster, stopCluster, untilEqual, type ClusterNode } from './cluster-nodes.ts';
 import { runScript } from './processes.ts';
 
@@ -38,17 +39,38 @@ try {
   await rm(folder, { recursive: true });
 }
 
-/** From the acknowledgement of a write at one node until another one gives it back. */
+/** From the acknowledgement of a write at one node until another one gives it back; beside it, the same of the reference. */
 async function benchLag(): Promise<void> {
   process.stdout.write(
     `Three nodes, ${writesPerSecond} writes/s on each, durability: sync, after ${warmUpSeconds} s of the same\n`,
   );
+  const replicas = await startBareReplicas(dataDirs('bare', 3));
+  const bare = await measureLag(replicas.map(({ client }) => client));
+  await stopBareReplicas(replicas);
   const nodes = await startCluster(dataDirs('lag', 3), { linked: false });
+  const own = await measureLag(nodes.map(({ client }) => client));
+  await stopCluster(nodes);
+  for (const [title, share] of [
+    ['median', 0.5],
+    ['99 %', 0.99],
+    ['longest', 1],
+  ] as const) {
+    const ratio = quantile(own.lags, share) / quantile(bare.lags, share);
+    const compared = `bare replicas ${quantile(bare.lags, share).toFixed(1)} ms, ratio ${ratio.toFixed(1)}`;
+    line(`replication lag, ${title}`, `${quantile(own.lags, share).toFixed(1)} ms; ${compared}`);
+  }
+  if (own.late > 0) line('writes that began over a second late', String(own.late));
+}
+
+/** The lags of the watched writes, ms, ascending; and how many writes began over a second late. */
+async function measureLag(
+  clients: readonly BenchClient[],
+): Promise<{ readonly lags: readonly number[]; readonly late: number }> {
   const lags: number[] = [];
   const watches: Promise<void>[] = [];
   let late = 0;
   await Promise.all(
-    nodes.map(async (node, at) => {
+    clients.map(async (client, at) => {
       const startedAt = performance.now();
       const writes: Promise<void>[] = [];
       for (let n = 0; n < writesPerSecond * (warmUpSeconds + lagSeconds); n++) {
@@ -56,31 +78,26 @@ async function benchLag(): Promise<void> {
         const leftMs = dueAt - performance.now();
         if (leftMs > 1) await new Promise((resolve) => setTimeout(resolve, leftMs));
         if (leftMs < -1_000) late++;
-        writes.push(write(node, at, n));
+        writes.push(write(client, at, n));
       }
       await Promise.all(writes);
     }),
   );
   await Promise.all(watches);
-  await stopCluster(nodes);
-  const sorted = lags.toSorted((a, b) => a - b);
-  line('replication lag, median', `${quantile(sorted, 0.5).toFixed(1)} ms`);
-  line('replication lag, 99 %', `${quantile(sorted, 0.99).toFixed(1)} ms`);
-  line('replication lag, longest', `${quantile(sorted, 1).toFixed(1)} ms of ${sorted.length} watched`);
-  if (late > 0) line('writes that began over a second late', String(late));
+  return { lags: lags.toSorted((a, b) => a - b), late };
 
-  async function write(node: ClusterNode, at: number, n: number): Promise<void> {
+  async function write(client: BenchClient, at: number, n: number): Promise<void> {
     const path = `lag/${at}/${n}`;
-    const etag = await node.client.put(path, valueOf(n));
+    const etag = await client.put(path, valueOf(n));
     if (n % watchedEvery !== 0 || n < writesPerSecond * warmUpSeconds) return;
     const acknowledgedAt = performance.now();
-    const other = nodes[(at + 1 + ((n / watchedEvery) % 2)) % 3];
+    const other = clients[(at + 1 + ((n / watchedEvery) % 2)) % 3];
     if (other !== undefined) watches.push(watch(other, path, etag, acknowledgedAt));
   }
 
-  async function watch(node: ClusterNode, path: string, etag: string, since: number): Promise<void> {
+  async function watch(client: BenchClient, path: string, etag: string, since: number): Promise<void> {
     // A pause between two looks: who watches must not keep the watched one busy.
-    await until(async () => (await node.client.etag(path)) === etag, 1);
+    await until(async () => (await client.etag(path)) === etag, 1);
     lags.push(performance.now() - since);
   }
 }

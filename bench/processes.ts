@@ -58,7 +58,7 @@ export function median(values: readonly number[]): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
 }
 
-function serverOf(child: ChildProcess, port: string): Server {
+export function serverOf(child: ChildProcess, port: string): Server {
   return {
     port: Number(port),
     child,
@@ -70,7 +70,8 @@ function serverOf(child: ChildProcess, port: string): Server {
   };
 }
 
-async function firstMatch(child: ChildProcess, pattern: RegExp): Promise<string> {
+/** What a pattern's first group holds when a process has printed it. */
+export async function firstMatch(child: ChildProcess, pattern: RegExp): Promise<string> {
   let output = '';
   return new Promise((resolve, reject) => {
     child.once('exit', (code) => reject(new Error(`The process ended with ${code}: ${output}`)));
