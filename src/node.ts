@@ -15,8 +15,8 @@ import { nodeMetrics } from './metrics/node-metrics.ts';
 import type { SendMessage } from './peers/wire-transport.ts';
 import { SeedResolver } from './seed-resolver.ts';
 import type { Level } from './store/level.ts';
+import type { LogTail } from './store/log-tail.ts';
 import { RocksdbLevel } from './store/rocksdb-level.ts';
-import type { WalTail } from './store/wal-tail.ts';
 import { openVersionStore, type OpenVersionStore, type VersionStoreOptions } from './store/version-store.ts';
 import { bootId, systemClock, systemRandom } from './system.ts';
 
@@ -44,7 +44,7 @@ export async function startNode(config: Config, { logger }: { logger: Logger }):
   const seeds = new SeedResolver();
   const meters = config.metrics === 'on' ? new Meters() : undefined;
   const onSync = (seconds: number) => meters?.syncTimes.observe(seconds);
-  const onTailCut = ({ path, bytes }: WalTail): void =>
+  const onTailCut = ({ path, bytes }: LogTail): void =>
     logger.warn('A log ended in what the engine never writes: it is cut off', { path, bytes });
   const level = new RocksdbLevel<Uint8Array, Uint8Array>(config.data_dir, { onSync, onTailCut });
   const send: SendMessage = (address, message, { deadlineMs }) =>

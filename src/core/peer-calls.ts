@@ -91,16 +91,19 @@ export interface PeerCalls {
     readonly request: { readonly selections: readonly LeafSelection[] };
     readonly reply: { readonly versions: readonly KeyVersion[]; readonly isComplete: boolean };
   };
-  /** Keys that the receiver has stored since a sequence of its own, oldest first, each with its present entry. */
+  /**
+   * Keys that the receiver has stored since a sequence of its own, oldest first, each with its present entry. Null where
+   * its log does not reach back so far: then it can't tell, which is another answer than none.
+   */
   readonly changes: {
     readonly request: { readonly since: number };
     readonly reply: {
       readonly paths: readonly KeyPath[];
       /** Packed, one for each path. Keys that are in no digest any more are left out. */
       readonly entries: Uint8Array;
-      /** Where the next page begins; null at the end, and where the log does not reach back to `since`. */
+      /** Where the next page begins; null at the end. */
       readonly next: number | null;
-    };
+    } | null;
   };
   /** The present versions of keys, in order. A reply may stop early, but never before its first version. */
   readonly get: {

@@ -26,8 +26,9 @@ export interface ChangedKeysOptions {
  * The keys in which two stores differ, by their change logs: whatever either has stored since the other one last held
  * all that it had. For whom a partition has parted, this costs as much as they have changed, however much they hold.
  *
- * It may find too little: a log may not reach back, and it does not list more than `limits.changedKeysMax`. What it
- * does not find the digests do.
+ * It may find too little: a log may not reach back, and it does not list more than `limits.changedKeysMax`. Where the
+ * other one's log does not, nothing is known of what that one holds, and the own changes are left alone as well. What is
+ * not found here the digests find.
  */
 export class ChangedKeys {
   readonly #options: ChangedKeysOptions;
@@ -54,9 +55,16 @@ export class ChangedKeys {
     return null;
   }
 
-  async #compareTheirs(since: number): Promise<KeyDifference> {
+  async #compareTheirs(since: number): Promise<KeyDifference | null> {
     const { store, ask } = this.#options;
-    const { paths, entries, next } = await ask(since);
+    const changes = await ask(since);
+    if (changes === null) {
+      this.#theirs = null;
+      // Which of them have reached the other one can't be told, and the digests cost less than to push all of them.
+      this.#own = null;
+      return null;
+    }
+    const { paths, entries, next } = changes;
     if (next !== null && next <= since) {
       throw new KvsError('KVS_PEER_FAILED', 'The change log of the peer does not go on');
     }

@@ -146,7 +146,8 @@ export class PeerService {
         return { versions: page.versions, isComplete: !page.isFull };
       },
       changes: async ({ since }) => {
-        const changes = (await store.changesSince(since, limits.pageItemsMax)) ?? [];
+        const changes = await store.changesSince(since, limits.pageItemsMax);
+        if (changes === null) return null;
         const changed = new Set(changes.map(({ path }) => path));
         const { paths, packed } = await store.entriesOf([...changed]);
         const last = changes.at(-1)?.sequence ?? store.sequence;

@@ -168,7 +168,8 @@ const schemas: {
         entries: bytes,
         next: sequence.nullable(),
       })
-      .refine(({ paths, entries }) => entries.length === paths.length * entryBytes, 'not one entry each'),
+      .refine(({ paths, entries }) => entries.length === paths.length * entryBytes, 'not one entry each')
+      .nullable(),
   },
   get: {
     request: z.object({ paths }),

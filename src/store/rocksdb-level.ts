@@ -24,8 +24,8 @@ import {
   type KeyBounds,
   type KeyRange,
 } from './key-range.ts';
+import { cutTail, findTails, type LogTail } from './log-tail.ts';
 import { hasCode, syncFolder, WalSync } from './wal-sync.ts';
-import { cutTail, findTails, type WalTail } from './wal-tail.ts';
 
 /** The block cache is the engine's own: 32 MiB per database, which the binding has no option for. */
 export interface RocksdbLevelOptions<K, V> extends AbstractDatabaseOptions<K, V> {
@@ -50,7 +50,7 @@ export interface RocksdbLevelOptions<K, V> extends AbstractDatabaseOptions<K, V>
   /** Told how long each sync of the log took, seconds. */
   readonly onSync?: ((seconds: number) => void) | undefined;
   /** Told of each log that had its end cut off, before the engine opens the folder. Must not throw. */
-  readonly onTailCut?: ((tail: WalTail) => void) | undefined;
+  readonly onTailCut?: ((tail: LogTail) => void) | undefined;
 }
 
 export interface RocksdbWriteOptions {
@@ -282,11 +282,13 @@ export class RocksdbLevel<K = string, V = string> extends AbstractLevel<string |
     return new RocksdbSnapshot(this.#opened.rocks.snapshot(), options);
   }
 
-  /** Nothing is cut while anybody has the folder open. */
+  /** Nothing is cut while anybody has the folder open, nor when it stays unusable. */
   async #cutTails(): Promise<void> {
     try {
       const tails = await findTails(this.location);
       if (tails.length > 0) await checkUnlocked(this.location);
+      const damaged = tails.find(({ isCuttable }) => !isCuttable);
+      if (damaged !== undefined) throw new Error(`${damaged.path} is damaged at byte ${damaged.end}`);
       for (const tail of tails) {
         await cutTail(tail);
         this.#options.onTailCut?.(tail);

@@ -103,15 +103,17 @@ export const calls: {
   },
   changes: {
     request: fc.record({ since: sequence }),
-    reply: fc.array(keyPaths, { maxLength: 3 }).chain((paths) =>
-      fc.record({
-        paths: fc.constant(paths),
-        entries: fc.uint8Array({
-          minLength: paths.length * entryBytes,
-          maxLength: paths.length * entryBytes,
+    reply: orNull(
+      fc.array(keyPaths, { maxLength: 3 }).chain((paths) =>
+        fc.record({
+          paths: fc.constant(paths),
+          entries: fc.uint8Array({
+            minLength: paths.length * entryBytes,
+            maxLength: paths.length * entryBytes,
+          }),
+          next: orNull(sequence),
         }),
-        next: orNull(sequence),
-      }),
+      ),
     ),
   },
   get: {

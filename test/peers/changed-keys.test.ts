@@ -43,4 +43,28 @@ describe('changed keys', () => {
     await changedKeys.next();
     await expect(changedKeys.next()).rejects.toMatchObject({ code: 'KVS_PEER_FAILED' });
   });
+
+  it.each([1, 2])(
+    'end at page %i where the log of a peer does not reach back to it, the own ones too',
+    async (gone) => {
+      let pages = 0;
+      const changedKeys = new ChangedKeys({
+        store: {
+          changesSince: () => Promise.reject(new Error('the own changes are not even looked at')),
+          entriesOf: () => Promise.resolve({ paths: [], packed: new Uint8Array() }),
+        },
+        ask: async (since) => {
+          if (++pages === gone) return null;
+          const paths = pathsFrom(since, 3);
+          return { paths, entries: entriesOf(paths), next: since + paths.length };
+        },
+        theirs: 7,
+        own: 7,
+      });
+      for (let page = 1; page < gone; page++) expect((await changedKeys.next())?.wanted).toHaveLength(3);
+      expect(await changedKeys.next()).toBeNull();
+      expect(await changedKeys.next()).toBeNull();
+      expect(pages).toBe(gone);
+    },
+  );
 });

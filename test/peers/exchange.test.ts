@@ -4,6 +4,7 @@ import { KvsError } from '../../src/core/errors.ts';
 import type { KeyPath } from '../../src/core/key-path.ts';
 import { limits } from '../../src/core/limits.ts';
 import { compareVersions, diedAtMs, isMortal } from '../../src/core/version.ts';
+import { VersionPage } from '../../src/peers/pages.ts';
 import { audit } from '../store/audit.ts';
 import {
   del,
@@ -151,6 +152,39 @@ describe('two nodes that differ', () => {
     await a.syncWith(b);
     expect(wire.sent.map(({ name }) => name)).toContain('branches');
     expect(root(a)).toBe(root(b));
+  });
+
+  it('in more than the log of the one who is asked remembers, push only what the digests miss there', async () => {
+    const { a, b, wire, clock } = await startTwo({ changeLogEntriesMax: 100 });
+    await a.store.write([put('first', '1')]);
+    await a.syncWith(b);
+    await a.syncWith(b);
+    clock.ms++;
+    const held = Array.from({ length: 60 }, (_, i) => path(`held/${i}`));
+    await a.store.write(held.map((key) => put(key, '1')));
+    const page = new VersionPage();
+    await page.fill(a.store, held);
+    await b.store.merge(page.versions);
+    clock.ms++;
+    await a.store.write([put('only of a', '1')]);
+    for (let i = 0; i < 200; i++) {
+      clock.ms++;
+      await b.store.write([put(`only of b/${i}`, '1')]);
+    }
+    const theirs = await a.claims.holds(b.store.storeId);
+    expect(await b.store.changesSince(theirs, 1)).toBeNull();
+    expect(await a.store.changesSince(a.claimOf(b), 100)).toHaveLength(61);
+    wire.sent.length = 0;
+    const exchange = a.exchangeWith(b);
+    while ((await exchange.step()) !== null);
+    const names = new Set(wire.sent.map(({ name }) => name));
+    expect(names).toEqual(
+      new Set(['compare', 'entries', 'fetch', 'changes', 'branches', 'leaves', 'push', 'complete']),
+    );
+    expect(exchange.progress()).toMatchObject({ pushed: 1, fetched: 200 });
+    expect(await contents(a.store)).toEqual(await contents(b.store));
+    expect(root(a)).toBe(root(b));
+    await expectClaimsToBeTrue([a, b]);
   });
 
   it('in values larger than a page, exchange them one by one', async () => {

@@ -180,6 +180,25 @@ describe('a stranger', () => {
   });
 });
 
+describe('a question for what has changed', () => {
+  it('is answered with nothing where nothing has, and otherwise where the log does not reach back', async () => {
+    const wire = new Wire();
+    const a = await TestNode.start({ id: 'a', wire });
+    const b = await TestNode.start({ id: 'b', wire, changeLogEntriesMax: 10 });
+    a.meet(b);
+    for (let i = 0; i < 100; i++) await b.store.write([put(`k${i}`, '1')]);
+    const { sequence } = b.store;
+    expect(await ask(a, b, 'changes', { since: sequence })).toEqual({
+      paths: [],
+      entries: new Uint8Array(),
+      next: null,
+    });
+    expect(await ask(a, b, 'changes', { since: sequence - 2 })).toMatchObject({ paths: ['k98', 'k99'] });
+    expect(await ask(a, b, 'changes', { since: 0 })).toBeNull();
+    expect(await ask(a, b, 'changes', { since: sequence + 1 })).toBeNull();
+  });
+});
+
 describe('a question of a vote', () => {
   it('reads few values at one time, however many keys it is about', async () => {
     const wire = new Wire();

@@ -13,8 +13,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findTails } from '../../src/store/log-tail.ts';
 import { RocksdbLevel } from '../../src/store/rocksdb-level.ts';
-import { findTails } from '../../src/store/wal-tail.ts';
 import { noise } from './noise.ts';
 import { Opener, type Opened } from './opener.ts';
 import { recordKey, recordValue } from './records.ts';
@@ -33,7 +33,7 @@ let made = '';
 let copies = 0;
 
 beforeAll(async () => {
-  root = await mkdtemp(join(tmpdir(), 'kvs-wal-tail-'));
+  root = await mkdtemp(join(tmpdir(), 'kvs-log-tail-'));
   const level = new RocksdbLevel(join(root, 'live'));
   for (let i = 0; i < count; i++) await level.put(recordKey(i), recordValue(i));
   made = await copyFolder(level.location);
@@ -198,6 +198,112 @@ describe('a record in the middle whose type was turned into a recyclable one', (
   });
 });
 
+describe('a MANIFEST', () => {
+  /** A copy of the folder whose MANIFEST was changed. */
+  async function copyWithManifest(
+    change: (whole: Buffer) => Buffer,
+  ): Promise<{ readonly folder: string; readonly path: string }> {
+    const folder = await copyFolder(made);
+    const path = join(folder, (await readFile(join(folder, 'CURRENT'), 'utf8')).trimEnd());
+    await writeFile(path, change(await readFile(path)));
+    return { folder, path };
+  }
+
+  const openWithManifest = async (change: (whole: Buffer) => Buffer): Promise<Opened> =>
+    opener.open((await copyWithManifest(change)).folder);
+
+  const endingIn = (garbage: Garbage) => (whole: Buffer) => Buffer.concat([whole, garbage(whole.length)]);
+
+  it.each(recyclableTypes)(
+    'whose last record is torn is cut there, and the folder opens: type %i',
+    async (type) => {
+      for (const [length, bytes] of [
+        [1, 0],
+        [24, 23],
+        [0x700c, 4],
+      ] as const) {
+        const garbage = () => Buffer.concat([header(type, length), noise('rest', bytes)]);
+        const opened = await openWithManifest(endingIn(garbage));
+        expect(opened).toEqual({ records: count, cut: [1 + bytes], openFiles: 0 });
+      }
+    },
+  );
+
+  it.each(recyclableTypes)(
+    'whose last record is damaged and not torn is refused at once: type %i',
+    async (type) => {
+      for (const [length, bytes] of [
+        [0, 0],
+        [3, 3],
+        [3, 60_000],
+      ] as const) {
+        const garbage = () => Buffer.concat([header(type, length), noise('rest', bytes)]);
+        const opened = await openWithManifest(endingIn(garbage));
+        expect(opened).toEqual({ records: 'KVS_STORE_UNUSABLE', cut: [], openFiles: 0 });
+      }
+    },
+  );
+
+  it('opens or is refused as it is with any other type in the same place', async () => {
+    const length = fc.oneof(fc.nat(64), fc.nat(0xffff));
+    const start = fc.constantFrom<Garbage>(
+      () => Buffer.alloc(0),
+      (bytes) => toNextBlock(bytes, 0),
+    );
+    const rest = fc.oneof(
+      fc.nat(64).map((bytes) => () => noise('rest', bytes)),
+      fc.constantFrom<Garbage>(
+        () => noise('rest', 60_000),
+        (bytes) => toNextBlock(bytes, 0xff),
+      ),
+    );
+    const type = fc.constantFrom(...recyclableTypes);
+    const property = fc.asyncProperty(start, type, length, rest, async (start, type, length, rest) => {
+      const outcomeOf = async (type: number) => {
+        const garbage = joined([start, () => header(type, length), rest]);
+        return (await openWithManifest(endingIn(garbage))).records;
+      };
+      expect(await outcomeOf(type)).toBe(await outcomeOf(1));
+    });
+    await fc.assert(property, { numRuns: 40, endOnFailure: true });
+  });
+
+  it.each(recyclableTypes)(
+    'with an entry whose type was turned is named in the error, and nothing is cut: type %i',
+    async (type) => {
+      let at = 0;
+      const { folder, path } = await copyWithManifest((whole) => {
+        at = (borders(whole)[2] ?? 0) + 6;
+        whole.writeUInt8(type, at);
+        return whole;
+      });
+      const log = join(folder, logName(0));
+      await appendFile(log, header(5));
+      const before = await Promise.all([readFile(path), readFile(log)]);
+      expect(await opener.open(folder)).toMatchObject({ records: 'KVS_STORE_UNUSABLE', cut: [] });
+      await expect(new RocksdbLevel(folder).open()).rejects.toMatchObject({
+        cause: { message: `The database in ${folder} can't be opened: ${path} is damaged at byte ${at}` },
+      });
+      expect(await Promise.all([readFile(path), readFile(log)])).toEqual(before);
+    },
+  );
+
+  it('that the file CURRENT does not name is not looked at', async () => {
+    const folder = await copyFolder(made);
+    await writeFile(join(folder, 'MANIFEST-000001'), Buffer.concat([header(1, 0), header(5, 0)]));
+    expect(await opener.open(folder)).toEqual({ records: count, cut: [], openFiles: 0 });
+  });
+
+  it.each(['', 'MANIFEST-000005', 'MANIFEST-000099\n', '../MANIFEST-000005\n'])(
+    'that is not to be found by CURRENT is left to the engine, which refuses it: %j',
+    async (content) => {
+      const folder = await copyFolder(made);
+      await writeFile(join(folder, 'CURRENT'), content);
+      expect(await opener.open(folder)).toMatchObject({ records: 'KVS_STORE_UNUSABLE', cut: [] });
+    },
+  );
+});
+
 describe('no tail is found', () => {
   it('in logs as the engine writes them, with records over many blocks', async () => {
     const level = new RocksdbLevel(join(root, 'large'));
@@ -224,7 +330,8 @@ describe('no tail is found', () => {
     await writeFile(join(folder, logName(0)), Buffer.concat([header(5, 0), header(1, 0), header(5, 0)]));
     expect(await findTails(folder)).toEqual([]);
     await writeFile(join(folder, logName(0)), Buffer.concat([header(1, 0), header(5, 0)]));
-    expect(await findTails(folder)).toEqual([{ path: join(folder, logName(0)), end: 13, bytes: 1 }]);
+    const path = join(folder, logName(0));
+    expect(await findTails(folder)).toEqual([{ path, end: 13, bytes: 1, isCuttable: true }]);
   });
 
   it('in files that are no logs', async () => {
@@ -252,6 +359,16 @@ describe('a folder that is open', () => {
     });
     expect(await opener.open(level.location)).toMatchObject({ records: 'LEVEL_LOCKED', cut: [] });
     expect(await readFile(path)).toEqual(before);
+    await level.close();
+  });
+
+  it('fails so also where its MANIFEST is damaged', async () => {
+    const level = new RocksdbLevel(await copyFolder(made));
+    await level.open();
+    const manifest = (await readFile(join(level.location, 'CURRENT'), 'utf8')).trimEnd();
+    await appendFile(join(level.location, manifest), header(5, 0));
+    expect(await findTails(level.location)).toMatchObject([{ isCuttable: false }]);
+    expect(await opener.open(level.location)).toMatchObject({ records: 'LEVEL_LOCKED', cut: [] });
     await level.close();
   });
 });
