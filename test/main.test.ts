@@ -7,8 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
-const main = fileURLToPath(new URL('../src/main.ts', import.meta.url));
-const tsx = import.meta.resolve('tsx');
+const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const manifest = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
 
 let folder = '';
@@ -35,8 +34,8 @@ const programs: Program[] = [];
 
 /** `preload` is code that runs in the program before it, to make happen what else happens by accident only. */
 function start(args: readonly string[], env: Record<string, string> = {}, preload = ''): Program {
-  const imports = ['--import', tsx, '--import', `data:text/javascript,${encodeURIComponent(preload)}`];
-  const child = spawn(process.execPath, [...imports, main, ...args], {
+  const imported = `data:text/javascript,${encodeURIComponent(preload)}`;
+  const child = spawn(process.execPath, ['--import', imported, main, ...args], {
     cwd: folder,
     env: { PATH: process.env['PATH'], ...env },
     stdio: ['ignore', 'pipe', 'pipe'],

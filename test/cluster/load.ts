@@ -4,7 +4,7 @@ import type { RealNode } from './real-node.ts';
 /** Each writer goes round so many keys. */
 const keysPerWriter = 30;
 /** Between two writes of a writer, ms: the nodes have other work to do, and the machine other tests. */
-const pauseMs = 10;
+const pauseMs = 20;
 
 /**
  * Clients that write again and again, each to one node and to keys of its own. The values of a key are ascending

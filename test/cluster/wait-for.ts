@@ -2,6 +2,10 @@ import { setTimeout as pass } from 'node:timers/promises';
 
 /** Between two looks, ms; more where a look takes longer than that itself. */
 const pauseMsMin = 20;
+/** Looks keep the nodes from what is waited for: after a while there are fewer of them. */
+const pauseMsMax = 100;
+/** Of the time that it waited already, the part that it may notice the end too late. */
+const pauseShare = 0.05;
 
 /** What a wait says when its time is over. */
 export interface Unmet {
@@ -22,7 +26,8 @@ export async function waitFor<T>(
   condition: () => Promise<T | false | null | undefined>,
   deadlineMs: number,
 ): Promise<T> {
-  const endsAt = performance.now() + deadlineMs;
+  const startedAt = performance.now();
+  const endsAt = startedAt + deadlineMs;
   for (;;) {
     let failure: unknown;
     const beganAt = performance.now();
@@ -37,6 +42,7 @@ export async function waitFor<T>(
       const more = details === undefined ? '' : `\n${details()}`;
       throw new Error(`Waited ${deadlineMs} ms in vain for ${what}${more}`, { cause: failure });
     }
-    await pass(Math.max(pauseMsMin, now - beganAt));
+    const rareMs = Math.min(pauseMsMax, (now - startedAt) * pauseShare);
+    await pass(Math.max(pauseMsMin, rareMs, now - beganAt));
   }
 }
