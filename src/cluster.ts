@@ -2,6 +2,7 @@ import type { ChildSpec } from './actors/node/supervision.ts';
 import { clusterActors } from './cluster-actors.ts';
 import { ClusterTally } from './cluster-tally.ts';
 import type { Config } from './config.ts';
+import type { KvsError } from './core/errors.ts';
 import type { Fact } from './core/facts.ts';
 import type { Clock, CollectResult, HeldTombstones, LinkView, Logger, Random } from './core/ports.ts';
 import type { KeyVersion } from './core/version.ts';
@@ -13,6 +14,7 @@ import { MemberTable } from './peers/member-table.ts';
 import { Merger } from './peers/merger.ts';
 import { Outboxes } from './peers/outboxes.ts';
 import { PeerService } from './peers/peer-service.ts';
+import { Twins } from './peers/twins.ts';
 import { WireTransport, type SendMessage } from './peers/wire-transport.ts';
 import type { OpenVersionStore } from './store/version-store.ts';
 
@@ -32,6 +34,8 @@ export interface ClusterOptions {
   readonly resolve: (seed: string) => Promise<readonly string[]>;
   /** Tells the actors what happened. */
   readonly tell: (fact: Fact) => void;
+  /** Told once when another process, which was there first, runs a copy of the data folder: this one has to end. */
+  readonly onElder: (error: KvsError) => void;
   /** False while a bootstrap is under way. */
   readonly isWhole: () => boolean;
 }
@@ -43,6 +47,7 @@ export interface Cluster {
   readonly outboxes: Outboxes;
   readonly tally: ClusterTally;
   readonly service: PeerService;
+  readonly twins: Twins;
   /** As of the last collection. */
   heldTombstones(): HeldTombstones | undefined;
   /** How it goes between this node and each of the others that are shown. */
@@ -119,6 +124,15 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     collect,
     wasBootstrapped,
   };
+  const twins = new Twins({
+    members,
+    transport,
+    logger,
+    process: random.uuid(),
+    startedAt: clock.now(),
+    place: config.advertise_address || `${config.bind_address}:${config.port}`,
+    onElder: options.onElder,
+  });
   const service = new PeerService({
     cluster: config.cluster_name,
     members,
@@ -126,6 +140,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     claims,
     merger,
     transport,
+    twins,
     isWhole: options.isWhole,
   });
   const viewLinks = (): LinkView[] => {
@@ -138,6 +153,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     outboxes,
     tally,
     service,
+    twins,
     heldTombstones,
     links: viewLinks,
     actors: () => clusterActors(parts),

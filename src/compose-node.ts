@@ -79,6 +79,7 @@ export function composeNode(config: Config, surroundings: Surroundings): Compose
       send: surroundings.send,
       resolve: surroundings.resolve,
       tell: (fact) => root.send(fact),
+      onElder: (error) => root.send({ type: 'store.taken', error }),
       isWhole: () => status.mode() !== 'syncing',
     });
     cluster = opened;
@@ -90,6 +91,7 @@ export function composeNode(config: Config, surroundings: Surroundings): Compose
   };
 
   const listen = async ({ store, cluster }: OpenNode): Promise<HttpHandle> => {
+    await cluster.twins.refuseStart();
     const listening = await surroundings.listen({ store, cluster, status, inspector });
     cluster.members.setAddress(listening.address);
     return listening;

@@ -72,7 +72,7 @@ export const configFields = {
     ...text((value) => value.trim() !== '' && !value.includes('\0'), 'the path of a folder'),
     default: './data',
     meaning:
-      'Folder of the data; made when it does not exist. A relative path starts at the working directory. One node only may use it.',
+      'Folder of the data; made when it does not exist. A relative path starts at the working directory. One node only may use it: a copy of it is not served while the node that it is of can be asked.',
     cost: 'Nothing. With another folder the node is another, empty one.',
   },
   seed_nodes: {

@@ -39,6 +39,7 @@ export type KvsErrorCode =
   | 'KVS_CONFIG'
   | 'KVS_ADDRESS_UNAVAILABLE'
   | 'KVS_STORE_LOCKED'
+  | 'KVS_STORE_IN_USE'
   | 'KVS_STORE_UNUSABLE';
 
 /** An operating error: expected, explained to whoever can act on it, and never a broken invariant. */

@@ -29,6 +29,17 @@ export interface LeafSelection {
 /** What a vote has to know of a version. */
 export type Ballot = Pick<Version, 'timestamp' | 'counter' | 'uuid' | 'votes' | 'origin' | 'originJoined'>;
 
+/** A process that runs a store. */
+export interface StoreRun {
+  /** Its node's configured id, and where its peers reach it. */
+  readonly id: string;
+  readonly address: string;
+  /** Drawn at its start: no other process has it. */
+  readonly process: string;
+  /** By its own clock, ms since the epoch. */
+  readonly startedAt: number;
+}
+
 /** Everything that nodes ask each other: for each call the request and its reply. */
 export interface PeerCalls {
   /** Are you there? Both sides pass on their latest news. */
@@ -147,6 +158,15 @@ export interface PeerCalls {
   };
   /** A graceful goodbye. */
   readonly leave: { readonly request: { readonly incarnation: number }; readonly reply: null };
+  /** Do you run this store of mine? Refused with KVS_OTHER_MEMBER by whoever does not. */
+  readonly twin: {
+    readonly request: {
+      readonly storeId: string;
+      /** Who asks; null when it does not serve yet, and will not if somebody does. */
+      readonly run: StoreRun | null;
+    };
+    readonly reply: StoreRun;
+  };
 }
 
 export type PeerCallName = keyof PeerCalls;

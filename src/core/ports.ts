@@ -244,6 +244,8 @@ export interface Membership {
   readonly hasRumours: boolean;
   /** Tells that this node goes away for good reasons. */
   announceLeave(): void;
+  /** True once this node leaves its place in the cluster to another process with a copy of its data folder. */
+  readonly hasYielded: boolean;
 }
 
 /** A change of the cluster, as `Membership` tells it. */

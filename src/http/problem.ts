@@ -33,6 +33,7 @@ export const problems = {
   KVS_CONFIG: [500, 'Internal error'],
   KVS_ADDRESS_UNAVAILABLE: [500, 'Internal error'],
   KVS_STORE_LOCKED: [500, 'Internal error'],
+  KVS_STORE_IN_USE: [500, 'Internal error'],
   KVS_STORE_UNUSABLE: [500, 'Internal error'],
 } as const satisfies Record<KvsErrorCode, readonly [status: number, title: string]>;
 

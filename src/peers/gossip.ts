@@ -99,6 +99,8 @@ export class PeerGossip implements Gossip {
 
   async leave(): Promise<void> {
     const { members, transport, random } = this.#ports;
+    // The member does not go: another process is it.
+    if (members.hasYielded) return;
     members.announceLeave();
     const { incarnation } = members.self;
     const told = shuffled(members.present(), () => random.next(), limits.pushFanOut);

@@ -18,7 +18,7 @@ import { recordOf } from './news.ts';
 import { Rumours } from './rumours.ts';
 import { TableSaver } from './table-saver.ts';
 import { viewDigest } from './view-digest.ts';
-import { checkRecord, decodeTable, encodeTable } from './wire.ts';
+import { checkRecord, decodeTable, encodeTable, type LastServed } from './wire.ts';
 
 /** How long a member that is gone stays in the public list, ms. Its record stays until it is forgotten. */
 export const shownAfterGoneMs = 600_000;
@@ -51,11 +51,14 @@ export class MemberTable implements Membership, Members {
   readonly #absences: Absences;
   readonly #saver: TableSaver;
   readonly #listeners = new Set<(change: MembershipChange) => void>();
+  #onElsewhere: (address: string) => void = () => undefined;
   /** Until something changes. */
   #digest: string | undefined;
   #isFull = false;
   #isMemoryFull = false;
   #refusal: KvsError | undefined;
+  #lastServed: LastServed | undefined;
+  #hasYielded = false;
 
   constructor(options: MemberTableOptions) {
     this.#options = options;
@@ -66,6 +69,7 @@ export class MemberTable implements Membership, Members {
     // One more than ever before: whatever the others still believe of an earlier life is thereby out of date.
     const incarnation = (saved?.incarnation ?? -1) + 1;
     this.#self = { ...options.self, incarnation, state: 'alive', lastSeen: clock.now() };
+    this.#lastServed = saved?.served;
     for (const member of saved?.members ?? []) this.#restore(member);
     for (const storeId of saved?.forgotten ?? []) this.#forgotten.add(storeId);
     // What others hold of another store says nothing of this one.
@@ -82,8 +86,14 @@ export class MemberTable implements Membership, Members {
     return this.#refusal;
   }
 
+  /** Where the data folder was served last, and as which store; undefined when it never was. */
+  get lastServed(): LastServed | undefined {
+    return this.#lastServed;
+  }
+
   /** The address is known for certain only once the port is open. Whoever has heard another one learns the new one. */
   setAddress(address: string): void {
+    this.#noteServed(address);
     if (address === this.#self.address) return;
     this.#self = { ...this.#self, address };
     this.#raiseIncarnation(this.#self.incarnation);
@@ -161,6 +171,24 @@ export class MemberTable implements Membership, Members {
   /** Calls `listener` whenever there is news to spread. */
   onRumour(listener: () => void): void {
     this.#rumours.onRumour(listener);
+  }
+
+  /**
+   * Calls `listener` with the address when the cluster believes that this node's store is served somewhere else: by
+   * another process, or in an earlier life of this node.
+   */
+  onElsewhere(listener: (address: string) => void): void {
+    this.#onElsewhere = listener;
+  }
+
+  /** Leaves this node's place to the process with its store at another address; the next start asks there first. */
+  yieldTo(address: string): void {
+    this.#noteServed(address);
+    this.#hasYielded = true;
+  }
+
+  get hasYielded(): boolean {
+    return this.#hasYielded;
   }
 
   announceLeave(): void {
@@ -312,7 +340,13 @@ export class MemberTable implements Membership, Members {
       this.noteRefusal(duplicateId(record));
       return;
     }
+    this.#outbid(record);
+  }
+
+  /** Answers what somebody says of this node's own store. */
+  #outbid(record: MemberRecord): void {
     this.#raiseIncarnation(record.incarnation);
+    if (isPresent(record) && record.address !== this.#self.address) this.#onElsewhere(record.address);
   }
 
   /** Makes what this node says of itself later than anything that was said of an incarnation. */
@@ -352,7 +386,7 @@ export class MemberTable implements Membership, Members {
    */
   #takesStore(record: MemberRecord): boolean {
     if (record.storeId === this.#self.storeId) {
-      if (record.incarnation >= this.#self.incarnation) this.#raiseIncarnation(record.incarnation);
+      if (record.incarnation >= this.#self.incarnation) this.#outbid(record);
       return false;
     }
     const holder = this.#others.holderOf(record.storeId);
@@ -423,6 +457,12 @@ export class MemberTable implements Membership, Members {
     for (const listener of this.#listeners) listener(change);
   }
 
+  #noteServed(address: string): void {
+    if (this.#hasYielded) return;
+    this.#lastServed = { storeId: this.#self.storeId, address };
+    this.#saver.save();
+  }
+
   #selfChanged(): void {
     this.#changed();
     this.#rumours.addMember(this.#self.id);
@@ -440,6 +480,7 @@ export class MemberTable implements Membership, Members {
       members: this.#others.all,
       forgotten: [...this.#forgotten],
       claims: this.#claims.entries,
+      served: this.#lastServed,
     });
   }
 }

@@ -11,6 +11,7 @@ import type { MemberTable } from './member-table.ts';
 import type { Merger } from './merger.ts';
 import { withRecord } from './news.ts';
 import { digestBytes, newestEntries, pageOf, VersionPage } from './pages.ts';
+import type { Twins } from './twins.ts';
 import { decodeRequest, encodeRefusal, encodeReply, type DecodedRequest } from './wire.ts';
 
 export interface PeerServiceOptions {
@@ -20,6 +21,7 @@ export interface PeerServiceOptions {
   readonly claims: Claims;
   readonly merger: Merger;
   readonly transport: PeerTransport;
+  readonly twins: Twins;
   /** False while this node is being bootstrapped. */
   readonly isWhole: () => boolean;
 }
@@ -78,12 +80,14 @@ export class PeerService {
     if (to !== null && to !== members.self.id) {
       throw new KvsError('KVS_OTHER_MEMBER', `This node is ${members.self.id}, not ${to}`);
     }
+    // It is asked by another process with the same store, or by mistake of a stranger.
+    if (request.name === 'twin') return;
     if (from.storeId === members.self.storeId) throw new KvsError('KVS_SELF', 'A node does not call itself');
     members.admit({ ...from, address: introducedAddress(request) });
     members.noteContact(from.id);
   }
 
-  #makeHandlers({ members, store, claims, merger, transport, isWhole }: PeerServiceOptions): Handlers {
+  #makeHandlers({ members, store, claims, merger, transport, twins, isWhole }: PeerServiceOptions): Handlers {
     const leaves = new ListedLeaves(store);
     return {
       ping: (news) => {
@@ -193,6 +197,7 @@ export class PeerService {
         }
         return null;
       },
+      twin: (request) => twins.answer(request),
     };
   }
 }

@@ -124,6 +124,8 @@ const selections = z
     'too many hashes',
   );
 
+const storeRun = z.object({ id: nodeId, address, process: storeId, startedAt: whole });
+
 const schemas: {
   readonly [Name in PeerCallName]: {
     readonly request: z.ZodType<PeerRequest<Name>>;
@@ -188,6 +190,7 @@ const schemas: {
     reply: z.object({ held: z.array(ballot.nullable()).max(limits.pageItemsMax) }),
   },
   leave: { request: z.object({ incarnation: whole.max(limits.incarnationMax) }), reply: nothing },
+  twin: { request: z.object({ storeId, run: storeRun.nullable() }), reply: storeRun },
 };
 
 /** Who sends a message, and to whom. */
@@ -301,7 +304,14 @@ const savedTable = z.object({
   members: z.array(savedMember),
   forgotten: z.array(z.string()),
   claims: z.array(z.tuple([z.string(), sequence])),
+  served: z.object({ storeId, address }).optional(),
 });
+
+/** Which store a folder held when its node served last, and where that was. */
+export interface LastServed {
+  readonly storeId: string;
+  readonly address: string;
+}
 
 /** The member table as it is kept on disk. */
 export interface SavedTable {
@@ -311,10 +321,12 @@ export interface SavedTable {
   readonly members: readonly Member[];
   readonly forgotten: readonly string[];
   readonly claims: readonly (readonly [storeId: string, sequence: number])[];
+  /** Undefined before the node has served. */
+  readonly served?: LastServed | undefined;
 }
 
 export function encodeTable(table: SavedTable): Uint8Array {
-  return encode(table);
+  return encode(table, { ignoreUndefined: true });
 }
 
 /** @throws KvsError KVS_BAD_REQUEST */

@@ -105,13 +105,8 @@ export class RealNode {
 
   /** Starts it, the first time or anew on the same data; `changes` of its settings stay. Settles when it answers. */
   async start(changes: NodeSettings = {}): Promise<void> {
-    if (this.#process !== undefined) throw new Error(`${this.id} runs already`);
     this.#settings = { ...this.#settings, ...changes };
-    await mkdir(this.folder, { recursive: true });
-    this.#process = await NodeProcess.spawn(this.folder, this.#settings, callsFrom(this.source));
-    // The test may have ended while this was under way.
-    if (this.#isClosed) await this.#process.kill();
-    this.#url = await this.#process.url();
+    this.#url = await (await this.#spawn()).url();
     this.link.targetPort = Number(new URL(this.#url).port);
   }
 
@@ -123,6 +118,23 @@ export class RealNode {
   /** Ends it as a crash does. */
   async kill9(): Promise<void> {
     await this.#end('SIGKILL');
+  }
+
+  /** Starts it where it is to end by itself; returns its exit code. */
+  async startInVain(): Promise<number | NodeJS.Signals | null> {
+    await this.#spawn();
+    return this.ended();
+  }
+
+  /** Settles when it has ended, with its exit code. */
+  async ended(): Promise<number | NodeJS.Signals | null> {
+    const exit = await this.#started().exit();
+    // Its port may soon be somebody else's.
+    this.link.targetPort = undefined;
+    this.#earlierOutput = this.output;
+    this.#process = undefined;
+    this.#url = undefined;
+    return exit;
   }
 
   /** Ends it for good, whatever it is about. */
@@ -213,15 +225,17 @@ export class RealNode {
   }
 
   async #end(signal: NodeJS.Signals): Promise<number | NodeJS.Signals | null> {
-    const process = this.#started();
-    process.signal(signal);
-    const exit = await process.exit();
-    // Its port may soon be somebody else's.
-    this.link.targetPort = undefined;
-    this.#earlierOutput = this.output;
-    this.#process = undefined;
-    this.#url = undefined;
-    return exit;
+    this.#started().signal(signal);
+    return this.ended();
+  }
+
+  async #spawn(): Promise<NodeProcess> {
+    if (this.#process !== undefined) throw new Error(`${this.id} runs already`);
+    await mkdir(this.folder, { recursive: true });
+    this.#process = await NodeProcess.spawn(this.folder, this.#settings, callsFrom(this.source));
+    // The test may have ended while this was under way.
+    if (this.#isClosed) await this.#process.kill();
+    return this.#process;
   }
 
   #started(): NodeProcess {

@@ -28,11 +28,14 @@ const multipleOf = (size: number) =>
   fc.uint8Array({ maxLength: 5 * size }).map((bytes) => bytes.slice(0, bytes.length - (bytes.length % size)));
 const leaf = fc.integer({ min: 0, max: 65_535 });
 
+const address = fc
+  .tuple(fc.domain(), fc.integer({ min: 0, max: 65_535 }))
+  .map(([host, port]) => `${host}:${port}`);
+const storeRun = fc.record({ id: name, address, process: uuids, startedAt: timestamp });
+
 export const memberRecords: fc.Arbitrary<MemberRecord> = fc.record({
   id: name,
-  address: fc
-    .tuple(fc.domain(), fc.integer({ min: 0, max: 65_535 }))
-    .map(([host, port]) => `${host}:${port}`),
+  address,
   storeId,
   joinedTimestamp: timestamp,
   incarnation,
@@ -130,6 +133,7 @@ export const calls: {
     reply: fc.record({ held: fc.array(orNull(ballot), { maxLength: 4 }) }),
   },
   leave: { request: fc.record({ incarnation }), reply: nothing },
+  twin: { request: fc.record({ storeId, run: orNull(storeRun) }), reply: storeRun },
 };
 
 export const callNames = Object.keys(calls) as PeerCallName[];

@@ -10,6 +10,7 @@ import { Exchange } from '../../src/peers/exchange.ts';
 import { MemberTable } from '../../src/peers/member-table.ts';
 import { Merger } from '../../src/peers/merger.ts';
 import { PeerService } from '../../src/peers/peer-service.ts';
+import { Twins } from '../../src/peers/twins.ts';
 import { decodeReply, encodeRequest } from '../../src/peers/wire.ts';
 import type { Level } from '../../src/store/level.ts';
 import type { OpenVersionStore } from '../../src/store/version-store.ts';
@@ -97,6 +98,7 @@ export class TestNode {
   readonly claims: Claims;
   readonly merger: Merger;
   readonly service: PeerService;
+  readonly twins: Twins;
   readonly transport: PeerTransport;
   readonly conflicts: KeyPath[] = [];
   readonly rumours: KeyVersion[] = [];
@@ -125,6 +127,15 @@ export class TestNode {
       onRumour: (versions) => this.rumours.push(...versions),
     });
     this.transport = wire.transportOf(() => this);
+    this.twins = new Twins({
+      members: this.members,
+      transport: this.transport,
+      logger: this.logger,
+      process: `process-${wire.started}`,
+      startedAt: clock.now(),
+      place: `${id}:1`,
+      onElder: () => undefined,
+    });
     this.service = new PeerService({
       cluster: 'kvs',
       members: this.members,
@@ -132,6 +143,7 @@ export class TestNode {
       claims: this.claims,
       merger: this.merger,
       transport: this.transport,
+      twins: this.twins,
       isWhole: () => this.isWhole,
     });
     wire.nodes.set(`${id}:1`, this);

@@ -46,7 +46,7 @@ function gossipWith(addresses: () => readonly string[], refusal: KvsError, membe
     logger.lines.filter(({ level }) => level === 'error').map(({ message }) => message);
   const called = () => calls.map(({ address }) => address);
   const probing = new PeerProbing({ members, transport, random });
-  return { gossip, probing, calls, called, complaints };
+  return { gossip, members, probing, calls, called, complaints };
 }
 
 const addressesFrom = (first: number, count: number) =>
@@ -135,5 +135,19 @@ describe('of many members', () => {
     const { gossip, calls } = start();
     await gossip.leave();
     expect(calls.map(({ name }) => name)).toEqual(Array(limits.pushFanOut).fill('leave'));
+  });
+});
+
+describe('a node that has yielded to another process with its store', () => {
+  it('says no goodbye, for the member stays', async () => {
+    const { gossip, members, calls } = gossipWith(
+      () => [],
+      new KvsError('KVS_PEER_UNREACHABLE', 'not there'),
+      1,
+    );
+    members.yieldTo('elder:1');
+    await gossip.leave();
+    expect(calls).toEqual([]);
+    expect(members.self.state).toBe('alive');
   });
 });

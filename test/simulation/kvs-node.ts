@@ -96,6 +96,10 @@ async function send(
   kind: string,
   deadlineMs: number,
 ): Promise<Uint8Array> {
+  // Its own machine says at once that a port is not open.
+  if (address === endpoint.address && !endpoint.isServing) {
+    throw new KvsError('KVS_PEER_UNREACHABLE', `Nobody listens on ${address}`);
+  }
   try {
     return await endpoint.call(address, message, { kind, deadlineMs });
   } catch (cause) {

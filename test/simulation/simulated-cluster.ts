@@ -38,6 +38,8 @@ export class SimulatedCluster {
   readonly world: World;
   readonly history: History;
   readonly retentionMs: number;
+  /** What ended the processes that ended by themselves: the last one of each machine, by its name. */
+  readonly failures = new Map<string, Error>();
   readonly #options: SimulatedClusterOptions;
   readonly #running = new Map<string, RunningKvs>();
 
@@ -211,6 +213,7 @@ export class SimulatedCluster {
 
   #supervise(name: string, failure: unknown): void {
     if (failure === undefined) return;
+    this.failures.set(name, failure as Error);
     const node = this.world.node(name);
     node.crash({ powerLoss: false });
     this.world.after(superviseMs, () => {

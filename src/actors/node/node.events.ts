@@ -10,6 +10,8 @@ export type NodeEvent =
   | BootstrapFact
   /** A commit failed: writes may be refused from now on, reads go on. */
   | { readonly type: 'store.failed'; readonly message: string }
+  /** Another process runs a copy of the data folder, and was there first. */
+  | { readonly type: 'store.taken'; readonly error: Error }
   /** A commit succeeded again. */
   | { readonly type: 'store.recovered' }
   /** The digest tree equals the data; until then no exchange calls two nodes equal. */

@@ -44,10 +44,12 @@ export const listenDeadlineMs = 30_000;
 /**
  * Starts the node, keeps its actors alive, and stops everything in order.
  *
- * - `opening`: opens the store, then the port; a failure closes what is open and ends in `failed`.
+ * - `opening`: opens the store, then the port, unless the same store is served elsewhere; a failure closes what is open
+ *   and ends in `failed`.
  * - `running`: serves. Facts go from actor to actor by the routing table; an actor that fails is started anew.
  * - `draining`: tells the actors to finish, closes HTTP when requests are answered, then the store; each step has its
- *   share of the shutdown time, and what does not finish in its share is left behind.
+ *   share of the shutdown time, and what does not finish in its share is left behind. A node whose store turns out to
+ *   be served by somebody else, who was there first, ends in this way too.
  * - `stopped`, `failed`: the end; `failed` carries the error.
  *
  * It never touches data, and never gives up on an actor.
@@ -78,6 +80,7 @@ export const nodeMachine = setup({
     noteStoreFailure: assign({
       storeFailure: ({ event }) => (event.type === 'store.failed' ? event.message : undefined),
     }),
+    noteTaken: assign({ failure: ({ event }) => (event.type === 'store.taken' ? event.error : undefined) }),
     noteStoreRecovery: assign({ storeFailure: undefined }),
     noteMode: assign({
       mode: ({ context, event }) => (event.type === 'mode.changed' ? event.mode : context.mode),
@@ -178,7 +181,10 @@ export const nodeMachine = setup({
   states: {
     opening: {
       initial: 'store',
-      on: { stop: { target: 'draining' } },
+      on: {
+        stop: { target: 'draining' },
+        'store.taken': { target: 'draining', actions: 'noteTaken' },
+      },
       states: {
         store: {
           invoke: {
@@ -230,6 +236,7 @@ export const nodeMachine = setup({
       entry: 'startChildren',
       on: {
         stop: { target: 'draining' },
+        'store.taken': { target: 'draining', actions: 'noteTaken' },
         'bootstrap.*': { actions: 'route' },
         'member.*': { actions: 'route' },
         'versions.accepted': { actions: 'route' },
