@@ -55,6 +55,10 @@ export const limits = {
   pageItemsMax: 1_000,
   /** Bytes of values on one page, unless a single value is larger. */
   pageBytesMax: 1_024 * 1_024,
+  /** The greatest `limit` of a page that lists keys. A greater one is refused with KVS_BAD_REQUEST. */
+  listedKeysMax: 1_000,
+  /** Lists, counts and recursive deletes at one time. One more is refused with KVS_OVERLOADED. */
+  listsMax: 256,
   /** Entries in the listings of one reply, unless a single leaf holds more. */
   listedEntriesMax: 16_384,
   /** Branches whose leaves are compared with one request. */

@@ -138,11 +138,13 @@ export interface VersionStore {
   changesSince(sequence: number, entriesMax: number): Promise<LoggedChange[] | null>;
   /** The time index, newest first, from just below `before`. */
   newest(entriesMax: number, before?: TimeEntry): Promise<TimeEntry[]>;
+  /** A page of what stands below a path in the hierarchy, or at its top: ordered as the paths are, byte by byte. */
+  list(below: KeyPath | undefined, options: ListOptions): Promise<ListPage>;
   /**
-   * What stands directly below a path in the hierarchy, or at its top: at most `childrenMax`, fewer where their values
-   * would exceed a page. Ordered as the paths are, byte by byte.
+   * The number of live keys below a path. Reads them all, a page at a time; what changes meanwhile is counted or not.
+   * Between two pages it asks whether anybody still wants to know; if not, it returns what it has counted so far.
    */
-  children(below: KeyPath | undefined, options: ChildrenOptions): Promise<ChildrenPage>;
+  count(below: KeyPath | undefined, isWanted?: () => boolean): Promise<number>;
 
   /** False until the digests equal the data: right after a start they are still being summed. */
   readonly digestsReady: boolean;
@@ -177,24 +179,37 @@ export interface VersionStore {
   stats(): StoreStats;
 }
 
-export interface ChildrenOptions {
-  readonly childrenMax: number;
-  /** The `next` of the page before. */
-  readonly from?: Uint8Array | undefined;
+export interface ListOptions {
+  /** Levels below the path that are listed, keys and directories; undefined: the keys of all levels, and no directory. */
+  readonly depth?: number | undefined;
+  /** Entries on the page; 1 or more. */
+  readonly entriesMax: number;
+  /** Bytes of values on the page, of values that are left out too; an entry that exceeds them comes only alone. */
+  readonly bytesMax?: number | undefined;
+  /** The path after which the page begins: the last one of the page before. It need not be there any more. */
+  readonly after?: KeyPath | undefined;
+  /** True: descending. */
+  readonly isReverse?: boolean | undefined;
+  /** True: with the data of the versions; otherwise it is empty. */
+  readonly withValues?: boolean | undefined;
+  /** True: tombstones and expired versions count as keys. */
+  readonly withDead?: boolean | undefined;
 }
 
-export interface ChildrenPage {
-  readonly children: readonly KeyChild[];
-  /** Where the next page begins; undefined at the end. */
-  readonly next: Uint8Array | undefined;
+export interface ListPage {
+  readonly entries: readonly ListedKey[];
+  /** True when there are entries after the last one. */
+  readonly hasMore: boolean;
 }
 
-/** One segment below a path: a key, a part of the paths of other keys, or both. */
-export interface KeyChild {
+/** A key, a directory (a part of the paths of keys), or both. */
+export interface ListedKey {
   readonly path: KeyPath;
-  /** Of the key with this very path, tombstones and expired ones included; undefined when there is none. */
+  /** Of the key with this very path; undefined when there is none. */
   readonly version: Version | undefined;
-  /** Whether there are keys further down. They may all be deleted. */
+  /** The size of its data. */
+  readonly bytes: number;
+  /** Whether there are keys further down; false in a list without directories. */
   readonly hasChildren: boolean;
 }
 

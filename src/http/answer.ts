@@ -1,4 +1,5 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { pipeline } from 'node:stream/promises';
 import type { KvsError } from '../core/errors.ts';
 import type { KvsContext } from './context.ts';
 import { problemBody, problems, retryAfterSeconds } from './problem.ts';
@@ -23,6 +24,36 @@ export function send(c: KvsContext, { status, headers, body }: Answer): Response
   outgoing.writeHead(status, headers);
   if (body === null) outgoing.end();
   else outgoing.end(body);
+  return RESPONSE_ALREADY_SENT;
+}
+
+/**
+ * Sends a body as it is made: the next chunk is asked for when the client has taken those before, and none when it has
+ * gone away. What fails before the first chunk is thrown, and nothing is sent; later, `onBroken` is told and the
+ * connection is cut: the client sees a body without its end.
+ */
+export async function sendStream(
+  c: KvsContext,
+  { status, headers }: Omit<Answer, 'body'>,
+  chunks: AsyncGenerator<string, void, undefined>,
+  onBroken: (error: unknown) => void,
+): Promise<Response> {
+  const first = await chunks.next();
+  const body = async function* (): AsyncGenerator<Buffer, void, undefined> {
+    try {
+      if (first.done === true) return;
+      yield Buffer.from(first.value);
+      for await (const chunk of chunks) yield Buffer.from(chunk);
+    } catch (error) {
+      onBroken(error);
+      throw error;
+    }
+  };
+  const outgoing = c.env?.outgoing;
+  if (outgoing === undefined) return new Response(ReadableStream.from(body()), { status, headers });
+  outgoing.writeHead(status, headers);
+  // What it fails with is known already, or says that the client has gone away.
+  await pipeline(body, outgoing).catch(() => undefined);
   return RESPONSE_ALREADY_SENT;
 }
 

@@ -14,10 +14,10 @@ import type { PageFiles } from './page-files.ts';
 /** Everything that the routes need; nothing of it is made here. */
 export interface HttpDeps {
   readonly store: Pick<VersionStore, 'peek' | 'get' | 'write'>;
-  /** What /debug/store shows of it. */
+  /** What lists, and /debug, read of it. */
   readonly storeView: Pick<
     VersionStore,
-    'storeId' | 'sequence' | 'digestsReady' | 'rootDigest' | 'stats' | 'children'
+    'storeId' | 'sequence' | 'digestsReady' | 'rootDigest' | 'stats' | 'list' | 'count'
   >;
   readonly members: Members;
   /** How it goes between this node and the others, for /debug/cluster. */

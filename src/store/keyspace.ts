@@ -233,6 +233,13 @@ export function decodeRecord(bytes: Uint8Array): StoredVersion {
   };
 }
 
+/** What `isAbsentAt` denies of the version in a record, without decoding it. */
+export function isLiveRecord(bytes: Uint8Array, nowMs: number): boolean {
+  const flags = byte(bytes, 0);
+  if ((flags & 1) !== 0) return false;
+  return (flags & 2) === 0 || asBuffer(bytes).readUIntBE(41, 6) > nowMs;
+}
+
 export function encodeIdentity(identity: VersionIdentity): Buffer {
   const bytes = Buffer.allocUnsafe(identityBytes);
   writeStamp(identity, bytes, 0);

@@ -3,12 +3,12 @@ import type { KvsError } from '../core/errors.ts';
 import type { KeyPath } from '../core/key-path.ts';
 import { limits } from '../core/limits.ts';
 import type {
-  ChildrenOptions,
-  ChildrenPage,
   Clock,
   CollectResult,
   Commit,
   LeafEntries,
+  ListOptions,
+  ListPage,
   LoggedChange,
   Logger,
   MergeResult,
@@ -35,7 +35,7 @@ import {
   timeRange,
   type Range,
 } from './keyspace.ts';
-import { listChildren } from './key-listing.ts';
+import { countKeys, listKeys } from './key-listing.ts';
 import { asBytes, storageError, type Level } from './level.ts';
 import { closeIdentity, openIdentity, type StoreIdentity } from './store-identity.ts';
 import { VersionCache } from './version-cache.ts';
@@ -200,8 +200,12 @@ class LevelVersionStore implements OpenVersionStore {
     return this.#reading(() => this.#log.since(sequence, this.sequence, entriesMax));
   }
 
-  async children(below: KeyPath | undefined, { childrenMax, from }: ChildrenOptions): Promise<ChildrenPage> {
-    return this.#reading(() => listChildren(this.#level, below, { childrenMax, from }));
+  async list(below: KeyPath | undefined, options: ListOptions): Promise<ListPage> {
+    return this.#reading(() => listKeys(this.#level, below, options, this.#options.clock.now()));
+  }
+
+  async count(below: KeyPath | undefined, isWanted: () => boolean = () => true): Promise<number> {
+    return this.#reading(() => countKeys(this.#level, below, isWanted, this.#options.clock.now()));
   }
 
   async newest(entriesMax: number, before?: TimeEntry): Promise<TimeEntry[]> {

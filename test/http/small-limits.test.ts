@@ -9,7 +9,7 @@ import { makeApp, rawRequest, serve } from './harness.ts';
 /** The same code with bounds so small that each of them is met with few requests. */
 vi.mock('../../src/core/limits.ts', async (original) => {
   const module = await original<{ limits: Record<string, number> }>();
-  const small = { headersMax: 10, requestsMax: 3, bodiesBytesMax: 2_000, peerIdleMsMax: 50 };
+  const small = { headersMax: 10, requestsMax: 3, bodiesBytesMax: 2_000, peerIdleMsMax: 50, listsMax: 2 };
   return { ...module, limits: { ...module.limits, ...small } };
 });
 
@@ -52,6 +52,26 @@ describe('more requests than may wait', () => {
     for (const settle of readers.splice(0)) settle(undefined);
     expect(await rawRequest(port, 'GET /health/live')).toMatchObject({ status: 200 });
     while (answers.split('KVS_KEY_NOT_FOUND').length <= limits.requestsMax) await once(pipelined, 'data');
+  });
+});
+
+describe('more lists than may be answered at one time', () => {
+  it('are refused, counts and recursive deletes too, until one has its end', async () => {
+    const { port, store } = await start();
+    const waiting: (() => void)[] = [];
+    const count = vi.spyOn(store, 'count').mockImplementation(async () => {
+      await new Promise<void>((resolve) => waiting.push(resolve));
+      return 1;
+    });
+    const counts = Array.from({ length: limits.listsMax }, () => rawRequest(port, 'GET /kv/?count'));
+    await vi.waitFor(() => expect(waiting).toHaveLength(limits.listsMax));
+    for (const line of ['GET /kv/', 'GET /kv/a/?count', 'DELETE /kv/a/?recursive']) {
+      expect(await rawRequest(port, line)).toMatchObject({ status: 503, code: 'KVS_OVERLOADED' });
+    }
+    for (const resolve of waiting) resolve();
+    await Promise.all(counts);
+    count.mockRestore();
+    expect(await rawRequest(port, 'GET /kv/')).toMatchObject({ status: 200 });
   });
 });
 

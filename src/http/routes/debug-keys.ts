@@ -1,9 +1,10 @@
 import { KvsError } from '../../core/errors.ts';
 import { parsePath } from '../../core/key-path.ts';
 import { limits } from '../../core/limits.ts';
-import type { KeyChild } from '../../core/ports.ts';
+import type { ListedKey } from '../../core/ports.ts';
 import { isAbsentAt, type Version } from '../../core/version.ts';
 import type { HttpDeps, KvsApp } from '../context.ts';
+import { cursorAfter, pathOfCursor } from '../cursor.ts';
 import { allowOnly } from '../methods.ts';
 
 /**
@@ -14,15 +15,20 @@ export function mountDebugKeys(app: KvsApp, deps: HttpDeps): void {
   app.get('/debug/keys', async (c) => {
     const prefix = c.req.query('prefix') ?? '';
     const cursor = c.req.query('cursor');
-    const { children, next } = await deps.storeView.children(prefix === '' ? undefined : parsePath(prefix), {
-      childrenMax: limits.debugChildrenMax,
-      from: cursor === undefined ? undefined : positionOf(cursor),
+    const below = prefix === '' ? undefined : parsePath(prefix);
+    const { entries, hasMore } = await deps.storeView.list(below, {
+      depth: 1,
+      entriesMax: limits.debugChildrenMax,
+      bytesMax: limits.pageBytesMax,
+      after: cursor === undefined ? undefined : pathOfCursor(cursor, prefix === '' ? '' : `${prefix}/`),
+      withDead: true,
     });
     const now = deps.clock.now();
+    const last = entries.at(-1);
     return c.json({
       prefix,
-      children: children.map((child) => childView(child, now)),
-      next: next === undefined ? null : Buffer.from(next).toString('base64url'),
+      children: entries.map((child) => childView(child, now)),
+      next: hasMore && last !== undefined ? cursorAfter(last.path) : null,
     });
   });
 
@@ -30,31 +36,22 @@ export function mountDebugKeys(app: KvsApp, deps: HttpDeps): void {
     const path = parsePath(c.req.query('path') ?? '');
     const version = await deps.store.get(path);
     if (version === undefined) throw new KvsError('KVS_KEY_NOT_FOUND', 'There is no version of this key');
-    return c.json({ path, version: versionView(version, deps.clock.now()) });
+    return c.json({ path, version: versionView(version, version.data.length, deps.clock.now()) });
   });
 
   for (const path of ['/debug/keys', '/debug/keys/version']) allowOnly(app, path, ['GET', 'HEAD']);
 }
 
-/** A position is a key with its keyspace, and a byte behind it. */
-const positionBytesMax = limits.pathBytesMax + 2;
-
-function positionOf(cursor: string): Uint8Array {
-  const position = Buffer.from(cursor, 'base64url');
-  if (position.length > 0 && position.length <= positionBytesMax) return position;
-  throw new KvsError('KVS_BAD_REQUEST', 'The cursor is not one that this node gave out');
-}
-
-function childView({ path, version, hasChildren }: KeyChild, now: number): Record<string, unknown> {
+function childView({ path, version, bytes, hasChildren }: ListedKey, now: number): Record<string, unknown> {
   return {
     path,
     name: path.slice(path.lastIndexOf('/') + 1),
     has_children: hasChildren,
-    version: version === undefined ? null : versionView(version, now),
+    version: version === undefined ? null : versionView(version, bytes, now),
   };
 }
 
-function versionView(version: Version, now: number): Record<string, unknown> {
+function versionView(version: Version, bytes: number, now: number): Record<string, unknown> {
   return {
     uuid: version.uuid,
     timestamp: version.timestamp,
@@ -65,6 +62,6 @@ function versionView(version: Version, now: number): Record<string, unknown> {
     state: version.deleted ? 'deleted' : isAbsentAt(version, now) ? 'expired' : 'live',
     expires_at: version.expiresAt ?? null,
     content_type: version.contentType,
-    bytes: version.data.length,
+    bytes,
   };
 }

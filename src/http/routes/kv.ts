@@ -6,13 +6,18 @@ import { isAbsentAt, type Version } from '../../core/version.ts';
 import type { BodyReader } from '../body.ts';
 import { send } from '../answer.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
+import { jsonType } from '../json-value.ts';
 import { allowOnly } from '../methods.ts';
+import { isPrefix, KvList } from './kv-list.ts';
 
 const prefixLength = '/kv/'.length;
 
-/** `/kv/{path}`: the values. */
+/** `/kv/{path}`: the values; with a slash at its end a path names what is below it. */
 export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
+  const list = new KvList(deps, assertWritable);
+
   app.get('/kv/*', (c) => {
+    if (isPrefix(c.req.path)) return list.get(c);
     const path = pathOf(c);
     const known = deps.store.peek(path);
     return known === undefined ? readFromDisk(c, path) : answer(c, known);
@@ -41,6 +46,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   });
 
   app.delete('/kv/*', async (c) => {
+    if (isPrefix(c.req.path)) return list.delete(c);
     assertWritable();
     const [result] = await deps.store.write([{ kind: 'delete', path: pathOf(c) }]);
     if (result?.outcome === 'absent') throw notFound();
@@ -97,7 +103,6 @@ function notFound(): KvsError {
   return new KvsError('KVS_KEY_NOT_FOUND', 'There is no such key');
 }
 
-const jsonType = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 const formType = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
 
 /** A missing type, and the one that curl sends for `-d` by itself, mean JSON. */

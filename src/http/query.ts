@@ -1,0 +1,41 @@
+import { KvsError } from '../core/errors.ts';
+import type { KvsContext } from './context.ts';
+
+/**
+ * The query of a request, as it stands on the request line; undefined when there is none. Hono's own `query()` looks for
+ * it behind the host of a URL, and finds none in a short target such as `/kv/?count`.
+ */
+export function queryOf(c: KvsContext): URLSearchParams | undefined {
+  const target = c.env?.incoming?.url ?? c.req.url;
+  const start = target.indexOf('?');
+  return start < 0 ? undefined : new URLSearchParams(target.slice(start + 1));
+}
+
+/**
+ * Whether a flag is set: `?name` or `?name=true`; `?name=false` is as if it were not there.
+ *
+ * @throws KvsError KVS_BAD_REQUEST when it is anything else
+ */
+export function flag(query: URLSearchParams, name: string): boolean {
+  const text = query.get(name);
+  if (text === null || text === 'false' || text === '0') return false;
+  if (text === '' || text === 'true' || text === '1') return true;
+  throw new KvsError('KVS_BAD_REQUEST', `${name} is true or false, or has no value`);
+}
+
+/**
+ * An integer within bounds, both included; undefined when it is not there.
+ *
+ * @throws KvsError KVS_BAD_REQUEST when it is anything else
+ */
+export function integer(
+  query: URLSearchParams,
+  name: string,
+  { min, max }: { readonly min: number; readonly max: number },
+): number | undefined {
+  const text = query.get(name);
+  if (text === null) return undefined;
+  const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
+  if (value >= min && value <= max) return value;
+  throw new KvsError('KVS_BAD_REQUEST', `${name} is an integer from ${min} to ${max}`);
+}

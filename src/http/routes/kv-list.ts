@@ -1,0 +1,212 @@
+import { KvsError } from '../../core/errors.ts';
+import { parseEncodedPath, type KeyPath } from '../../core/key-path.ts';
+import { limits } from '../../core/limits.ts';
+import type { ListedKey, ListOptions } from '../../core/ports.ts';
+import { send, sendStream } from '../answer.ts';
+import { header, type HttpDeps, type KvsContext } from '../context.ts';
+import { cursorAfter, pathOfCursor } from '../cursor.ts';
+import { valueMember } from '../json-value.ts';
+import { flag, integer, queryOf } from '../query.ts';
+
+const defaultLimit = 100;
+const routeLength = '/kv/'.length;
+const slash = '/'.charCodeAt(0);
+
+/** True for the path of a request that names a prefix rather than a key: `/kv/users/`, or `/kv/` for everything. */
+export function isPrefix(path: string): boolean {
+  return path.charCodeAt(path.length - 1) === slash;
+}
+
+interface Prefix {
+  /** Undefined: the top of the hierarchy. */
+  readonly path: KeyPath | undefined;
+  /** What the path of everything below begins with: empty, or with a slash at its end. */
+  readonly text: string;
+}
+
+/** What a client wants of a list. */
+type Wanted = Pick<ListOptions, 'depth' | 'isReverse' | 'withValues' | 'after'> & {
+  /** Undefined: it didn't say. */
+  readonly limit: number | undefined;
+};
+
+/** `/kv/{prefix}/`: what stands below a path. */
+export class KvList {
+  readonly #deps: HttpDeps;
+  readonly #assertWritable: () => void;
+  #open = 0;
+
+  constructor(deps: HttpDeps, assertWritable: () => void) {
+    this.#deps = deps;
+    this.#assertWritable = assertWritable;
+  }
+
+  async get(c: KvsContext): Promise<Response> {
+    const prefix = prefixOf(c);
+    const query = queryOf(c) ?? new URLSearchParams();
+    if (flag(query, 'count')) return this.#admit(() => this.#count(c, prefix));
+    const isStream = /\bapplication\/x-ndjson\b/i.test(header(c, 'accept') ?? '');
+    const wanted = wantedOf(query, prefix, isStream);
+    return this.#admit(() => (isStream ? this.#stream(c, prefix, wanted) : this.#page(c, prefix, wanted)));
+  }
+
+  /** Deletes the live keys below a prefix, a batch at a time, while the client is there and the node takes writes. */
+  async delete(c: KvsContext): Promise<Response> {
+    this.#assertWritable();
+    const prefix = prefixOf(c);
+    if (!flag(queryOf(c) ?? new URLSearchParams(), 'recursive')) {
+      throw new KvsError(
+        'KVS_BAD_PATH',
+        'Bad key path: with ?recursive everything below a prefix is deleted',
+      );
+    }
+    return this.#admit(async () => {
+      const deleted = await unhurried(c, () => this.#deleteBelow(prefix, () => !isGone(c)));
+      return sendJson(c, `{"deleted":${deleted}}`);
+    });
+  }
+
+  async #page(c: KvsContext, { path, text }: Prefix, wanted: Wanted): Promise<Response> {
+    const { entries, hasMore } = await this.#deps.storeView.list(path, {
+      ...wanted,
+      entriesMax: wanted.limit ?? defaultLimit,
+      bytesMax: wanted.withValues === true ? limits.pageBytesMax : undefined,
+    });
+    const last = entries.at(-1);
+    const next = hasMore && last !== undefined ? `"${cursorAfter(last.path)}"` : 'null';
+    const name = wanted.depth === undefined ? 'keys' : 'children';
+    const listed = entries.map((entry) => textOf(entry, wanted)).join(',');
+    return sendJson(c, `{"prefix":${JSON.stringify(text)},"${name}":[${listed}],"next":${next}}`);
+  }
+
+  async #count(c: KvsContext, { path, text }: Prefix): Promise<Response> {
+    const count = await unhurried(c, () => this.#deps.storeView.count(path, () => !isGone(c)));
+    return sendJson(c, `{"prefix":${JSON.stringify(text)},"count":${count}}`);
+  }
+
+  async #stream(c: KvsContext, { path }: Prefix, wanted: Wanted): Promise<Response> {
+    const headers = { 'Content-Type': 'application/x-ndjson', Vary: 'Accept' };
+    if (c.req.method === 'HEAD') return send(c, { status: 200, headers, body: null });
+    const onBroken = (error: unknown) => this.#deps.logger.warn('A list broke off', { error });
+    return sendStream(c, { status: 200, headers }, this.#lines(path, wanted), onBroken);
+  }
+
+  /** Page after page, read when the one before was taken. */
+  async *#lines(below: KeyPath | undefined, wanted: Wanted): AsyncGenerator<string, void, undefined> {
+    let left = wanted.limit ?? Infinity;
+    let after = wanted.after;
+    while (left > 0) {
+      const { entries, hasMore } = await this.#deps.storeView.list(below, {
+        ...wanted,
+        after,
+        entriesMax: Math.min(left, limits.pageItemsMax),
+        bytesMax: wanted.withValues === true ? limits.pageBytesMax : undefined,
+      });
+      left -= entries.length;
+      after = entries.at(-1)?.path;
+      if (entries.length > 0) yield entries.map((entry) => `${textOf(entry, wanted)}\n`).join('');
+      if (!hasMore) return;
+    }
+  }
+
+  async #deleteBelow({ path: below }: Prefix, isWanted: () => boolean): Promise<number> {
+    let deleted = 0;
+    let after: KeyPath | undefined;
+    for (;;) {
+      const options = { entriesMax: limits.pageItemsMax, after };
+      const { entries, hasMore } = await this.#deps.storeView.list(below, options);
+      this.#assertWritable();
+      const requests = entries.map(({ path }) => ({ kind: 'delete', path }) as const);
+      const results = requests.length === 0 ? [] : await this.#deps.store.write(requests);
+      deleted += results.filter(({ outcome }) => outcome === 'deleted').length;
+      after = entries.at(-1)?.path;
+      if (!hasMore || !isWanted()) return deleted;
+    }
+  }
+
+  /** Each list that is under way holds a page. */
+  async #admit<T>(answer: () => Promise<T>): Promise<T> {
+    if (this.#open >= limits.listsMax) {
+      throw new KvsError('KVS_OVERLOADED', `${limits.listsMax} lists are being answered already`);
+    }
+    this.#open++;
+    try {
+      return await answer();
+    } finally {
+      this.#open--;
+    }
+  }
+}
+
+/** @throws KvsError KVS_BAD_PATH */
+function prefixOf(c: KvsContext): Prefix {
+  const encoded = c.req.path.slice(routeLength);
+  if (encoded === '') return { path: undefined, text: '' };
+  const path = parseEncodedPath(encoded.slice(0, -1));
+  return { path, text: `${path}/` };
+}
+
+/** @throws KvsError KVS_BAD_REQUEST */
+function wantedOf(query: URLSearchParams, prefix: Prefix, isStream: boolean): Wanted {
+  const isRecursive = flag(query, 'recursive');
+  // No path has more levels than bytes.
+  const depth = integer(query, 'depth', { min: 1, max: limits.pathBytesMax });
+  if (isRecursive && depth !== undefined) {
+    throw new KvsError('KVS_BAD_REQUEST', 'recursive lists all levels; it does not go with depth');
+  }
+  const cursor = query.get('cursor');
+  return {
+    depth: isRecursive ? undefined : (depth ?? 1),
+    limit: integer(query, 'limit', {
+      min: 1,
+      max: isStream ? Number.MAX_SAFE_INTEGER : limits.listedKeysMax,
+    }),
+    after: cursor === null ? undefined : pathOfCursor(cursor, prefix.text),
+    isReverse: flag(query, 'reverse'),
+    withValues: flag(query, 'values'),
+  };
+}
+
+/** One entry as a JSON object, on one line. */
+function textOf({ path, version, bytes, hasChildren }: ListedKey, { depth, withValues }: Wanted): string {
+  const text = JSON.stringify({
+    ...(depth === undefined
+      ? { path }
+      : { name: path.slice(path.lastIndexOf('/') + 1), path, has_children: hasChildren }),
+    ...(version !== undefined && {
+      uuid: version.uuid,
+      timestamp: version.timestamp,
+      content_type: version.contentType,
+      bytes,
+      expires_at: version.expiresAt,
+    }),
+  });
+  return version === undefined || withValues !== true
+    ? text
+    : `${text.slice(0, -1)},${valueMember(version)}}`;
+}
+
+function sendJson(c: KvsContext, body: string): Response {
+  const headers = {
+    'Content-Type': 'application/json',
+    'Content-Length': String(Buffer.byteLength(body)),
+    Vary: 'Accept',
+  };
+  return send(c, { status: 200, headers, body });
+}
+
+/** The time-out of an idle connection does not end what reads or deletes a million keys, and has nothing to say yet. */
+async function unhurried<T>(c: KvsContext, work: () => Promise<T>): Promise<T> {
+  const socket = c.env?.incoming?.socket;
+  const timeoutMs = socket?.timeout ?? 0;
+  socket?.setTimeout(0);
+  try {
+    return await work();
+  } finally {
+    socket?.setTimeout(timeoutMs);
+  }
+}
+
+function isGone(c: KvsContext): boolean {
+  return c.env?.outgoing?.destroyed === true;
+}
