@@ -7,6 +7,7 @@ import type { BodyReader } from '../body.ts';
 import { send } from '../answer.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { allowOnly } from '../methods.ts';
+import { instantAfter, ttlMsOf, withExpiry } from './kv-expiry.ts';
 
 const prefixLength = '/kv/'.length;
 
@@ -22,13 +23,16 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
     assertWritable();
     const path = pathOf(c);
     const { contentType, isJson } = contentTypeOf(c);
+    const ttlMs = ttlMsOf(c);
     const data = await bodies.read(c, deps.maxValueBytes);
     if (isJson) assertJson(data);
-    const [result] = await deps.store.write([{ kind: 'put', path, contentType, data }]);
+    const expiresAt = instantAfter(ttlMs, deps.clock.now());
+    const [result] = await deps.store.write([{ kind: 'put', path, contentType, data, expiresAt }]);
     if (result?.outcome !== 'created' && result?.outcome !== 'replaced')
       throw new Error('A put has no version');
     const { uuid, timestamp } = result.version;
-    const body = `{"uuid":"${uuid}","timestamp":${timestamp}}`;
+    const expiry = expiresAt === undefined ? '' : `,"expires_at":${expiresAt}`;
+    const body = `{"uuid":"${uuid}","timestamp":${timestamp}${expiry}}`;
     return send(c, {
       status: result.outcome === 'created' ? 201 : 200,
       headers: {
@@ -54,8 +58,10 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   }
 
   function answer(c: KvsContext, version: Version | null | undefined): Response {
-    if (version === null || version === undefined || isAbsentAt(version, deps.clock.now())) throw notFound();
-    return send(c, { status: 200, headers: headersOf(version), body: version.data });
+    const now = deps.clock.now();
+    if (version === null || version === undefined || isAbsentAt(version, now)) throw notFound();
+    const headers = withExpiry(headersOf(version), version, now);
+    return send(c, { status: 200, headers, body: version.data });
   }
 
   function assertWritable(): void {
