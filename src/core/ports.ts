@@ -37,6 +37,8 @@ export type WriteRequest =
       readonly path: KeyPath;
       readonly contentType: string;
       readonly data: Uint8Array;
+      /** Of `data`, as in a version. Clients of the store leave it to the store. */
+      readonly encoding?: 'gzip' | undefined;
       /** ms since the epoch; undefined: never. */
       readonly expiresAt?: number | undefined;
     }

@@ -2,7 +2,7 @@ import { KvsError } from '../../core/errors.ts';
 import { parsePath } from '../../core/key-path.ts';
 import { limits } from '../../core/limits.ts';
 import type { KeyChild } from '../../core/ports.ts';
-import { isAbsentAt, type Version } from '../../core/version.ts';
+import { isAbsentAt, plainBytes, type Version } from '../../core/version.ts';
 import type { HttpDeps, KvsApp } from '../context.ts';
 import { allowOnly } from '../methods.ts';
 
@@ -65,6 +65,7 @@ function versionView(version: Version, now: number): Record<string, unknown> {
     state: version.deleted ? 'deleted' : isAbsentAt(version, now) ? 'expired' : 'live',
     expires_at: version.expiresAt ?? null,
     content_type: version.contentType,
-    bytes: version.data.length,
+    bytes: plainBytes(version),
+    stored_bytes: version.data.length,
   };
 }
