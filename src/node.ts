@@ -14,6 +14,7 @@ import { Meters } from './metrics/meters.ts';
 import { nodeMetrics } from './metrics/node-metrics.ts';
 import type { SendMessage } from './peers/wire-transport.ts';
 import { SeedResolver } from './seed-resolver.ts';
+import { GzipPacker } from './store/gzip-packer.ts';
 import type { Level } from './store/level.ts';
 import type { LogTail } from './store/log-tail.ts';
 import { RocksdbLevel } from './store/rocksdb-level.ts';
@@ -157,6 +158,7 @@ async function openStoreOf(
       logger,
       tombstoneRetentionMs: config.tombstone_retention_hours * hourMs,
       maxClockDriftMs: config.max_clock_drift_ms,
+      packer: config.compress_min_bytes === 0 ? undefined : new GzipPacker(config.compress_min_bytes),
       cacheBytes: config.cache_bytes,
       bootId: bootId(),
       ...listeners,

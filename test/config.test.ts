@@ -26,6 +26,7 @@ const defaults: Config = {
   read_only: false,
   durability: 'sync',
   max_value_bytes: 1_048_576,
+  compress_min_bytes: 4_096,
   cache_bytes: 67_108_864,
   max_clock_drift_ms: 60_000,
   gossip_interval_min: 60,

@@ -15,6 +15,8 @@ export const limits = {
   valueBytesCeiling: 64 * 1_024 * 1_024,
   /** The greatest timestamp that a version may carry: 2^48 - 1 ms, in the year 10889. Six bytes hold it. */
   timestampMsMax: 2 ** 48 - 1,
+  /** The longest time to live that a client may give a value: a hundred years. A longer one is refused with KVS_BAD_REQUEST. */
+  ttlMsMax: 3_155_760_000_000,
   /** The greatest counter of a version: four bytes hold it. */
   counterMax: 2 ** 32 - 1,
   /** The greatest vote count of a version: two bytes hold it. */

@@ -4,7 +4,7 @@ import type { TimeEntry } from './ports.ts';
 import type { KeyVersion, Version } from './version.ts';
 
 /** The version of the protocol between nodes. Nodes whose versions differ don't speak to each other. */
-export const peerProtocol = 1;
+export const peerProtocol = 2;
 
 /** What nodes tell each other of the cluster. */
 export interface MembershipNews {

@@ -37,6 +37,8 @@ export type WriteRequest =
       readonly path: KeyPath;
       readonly contentType: string;
       readonly data: Uint8Array;
+      /** Of `data`, as in a version. Clients of the store leave it to the store. */
+      readonly encoding?: 'gzip' | undefined;
       /** ms since the epoch; undefined: never. */
       readonly expiresAt?: number | undefined;
     }
@@ -184,7 +186,7 @@ export interface ListOptions {
   readonly depth?: number | undefined;
   /** Entries on the page; 1 or more. */
   readonly entriesMax: number;
-  /** Bytes of values on the page, of values that are left out too; an entry that exceeds them comes only alone. */
+  /** Bytes of values as they were sent, of values that are left out too; an entry that exceeds them comes only alone. */
   readonly bytesMax?: number | undefined;
   /** The path after which the page begins: the last one of the page before. It need not be there any more. */
   readonly after?: KeyPath | undefined;
@@ -207,8 +209,10 @@ export interface ListedKey {
   readonly path: KeyPath;
   /** Of the key with this very path; undefined when there is none. */
   readonly version: Version | undefined;
-  /** The size of its data. */
+  /** The length of its value as it was sent. */
   readonly bytes: number;
+  /** The length of its value as it is stored: less, where it is compressed. */
+  readonly storedBytes: number;
   /** Whether there are keys further down; false in a list without directories. */
   readonly hasChildren: boolean;
 }

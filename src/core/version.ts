@@ -26,8 +26,10 @@ export interface Version extends Stamp {
   readonly expiresAt: number | undefined;
   /** The media type of the data; empty for a tombstone. */
   readonly contentType: string;
-  /** The value, byte for byte as it was sent. */
+  /** The value: byte for byte as it was sent, unless it has an encoding. */
   readonly data: Uint8Array;
+  /** gzip: `data` is one gzip member (RFC 1952) that holds the value. The node that took the write decides it. */
+  readonly encoding?: 'gzip' | undefined;
 }
 
 /** A version with the key that it belongs to: what nodes exchange. */
@@ -95,6 +97,20 @@ export function diedAtMs(version: Version): number {
   return version.deleted ? version.timestamp : Math.max(version.timestamp, version.expiresAt ?? Infinity);
 }
 
+/** A gzip member ends with the length of what it holds: four bytes, little-endian (RFC 1952, section 2.3.1). */
+const gzipLengthBytes = 4;
+/** Header and trailer, and a body that holds nothing. */
+const gzipBytesMin = 20;
+/** Deflate (RFC 1951) shrinks nothing to less than this part. */
+const gzipRatioMax = 1_032;
+
+/** The length of the value as it was sent, bytes; it needs no decompression. */
+export function plainBytes({ encoding, data }: Pick<Version, 'encoding' | 'data'>): number {
+  if (encoding === undefined) return data.length;
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  return view.getUint32(data.byteLength - gzipLengthBytes, true);
+}
+
 /** What HTTP can carry in a header: a version that a node could not serve must not come in. */
 const headerPattern = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 
@@ -116,6 +132,7 @@ export function checkVersion(version: Version): void {
   checkText('contentType', version.contentType, limits.contentTypeBytesMax);
   if (!headerPattern.test(version.contentType)) throw outOfBounds('contentType');
   if (version.data.length > limits.valueBytesCeiling) throw outOfBounds('data');
+  if (version.encoding !== undefined) checkGzip(version);
   if (version.deleted && version.data.length > 0) throw outOfBounds('data of a tombstone');
 }
 
@@ -123,6 +140,16 @@ const encoder = new TextEncoder();
 
 function checkInteger(field: string, value: number, max: number): void {
   if (!Number.isInteger(value) || value < 0 || value > max) throw outOfBounds(field);
+}
+
+/** Only what can be seen without decompressing it. */
+function checkGzip({ data, encoding }: Version): void {
+  if (encoding !== 'gzip') throw outOfBounds('encoding');
+  if (data.length < gzipBytesMin || data[0] !== 0x1f || data[1] !== 0x8b) throw outOfBounds('data in gzip');
+  const length = plainBytes({ data, encoding });
+  if (length > limits.valueBytesCeiling || length > data.length * gzipRatioMax) {
+    throw outOfBounds('length of data in gzip');
+  }
 }
 
 function checkText(field: string, value: string, bytesMax: number): void {

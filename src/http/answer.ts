@@ -60,14 +60,19 @@ export async function sendStream(
 /** A failure, as a problem document. */
 export function problemAnswer(error: KvsError, headers: Record<string, string> = {}): Answer {
   const [status] = problems[error.code];
-  const retry: Record<string, string> = status === 503 ? { 'Retry-After': String(retryAfterSeconds) } : {};
+  const hint: Record<string, string> =
+    status === 503
+      ? { 'Retry-After': String(retryAfterSeconds) }
+      : status === 415
+        ? { 'Accept-Encoding': 'identity' }
+        : {};
   const body = problemBody(error.code, error.message);
   return {
     status,
     headers: {
       'Content-Type': 'application/problem+json',
       'Content-Length': String(Buffer.byteLength(body)),
-      ...retry,
+      ...hint,
       ...headers,
     },
     body,

@@ -1,14 +1,12 @@
-import type { Version } from '../core/version.ts';
-
 /** The content types whose values are JSON: what is stored under one was checked to be. */
 export const jsonType = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 
 /**
- * The members of an object that carry a value: `"value":` with JSON as it was stored, or `"value_base64":` with
+ * The members of an object that carry a value: `"value":` with JSON as it was sent, or `"value_base64":` with
  * anything else. On one line: JSON has line ends between its tokens only, and there a space is as good.
  */
-export function valueMember({ contentType, data }: Pick<Version, 'contentType' | 'data'>): string {
-  const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+export function valueMember(contentType: string, value: Uint8Array): string {
+  const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   if (!jsonType.test(contentType)) return `"value_base64":"${bytes.toString('base64')}"`;
   return `"value":${bytes.toString().replaceAll(/[\r\n]/g, ' ')}`;
 }

@@ -8,7 +8,7 @@ import { limits } from '../core/limits.ts';
 import type { Member, MemberRecord } from '../core/membership.ts';
 import { peerProtocol, type PeerCallName, type PeerReply, type PeerRequest } from '../core/peer-calls.ts';
 import type { TimeEntry } from '../core/ports.ts';
-import { checkVersion, type KeyVersion } from '../core/version.ts';
+import { checkVersion, type KeyVersion, type Version } from '../core/version.ts';
 
 /*
  * Messages between nodes, in MessagePack:
@@ -79,6 +79,7 @@ type PackedVersion = readonly [
   expiresAt: number | null,
   contentType: string,
   data: Uint8Array,
+  encoding: 'gzip' | null,
 ];
 
 /** Versions are most of what nodes tell each other: they are read by hand, as a schema takes many times as long. */
@@ -351,9 +352,9 @@ function packed(body: object | null): unknown {
 function unpackVersion(packed: unknown): KeyVersion {
   const fields: readonly unknown[] = Array.isArray(packed) ? packed : [];
   const [path, uuid, timestamp, counter, origin, originJoined, votes] = fields;
-  const [deleted, expiresAt, contentType, data] = fields.slice(7);
+  const [deleted, expiresAt, contentType, data, encoding] = fields.slice(7);
   if (
-    fields.length !== 11 ||
+    fields.length !== 12 ||
     typeof path !== 'string' ||
     typeof uuid !== 'string' ||
     typeof timestamp !== 'number' ||
@@ -364,11 +365,12 @@ function unpackVersion(packed: unknown): KeyVersion {
     typeof deleted !== 'boolean' ||
     (typeof expiresAt !== 'number' && expiresAt !== null) ||
     typeof contentType !== 'string' ||
-    !(data instanceof Uint8Array)
+    !(data instanceof Uint8Array) ||
+    (encoding !== 'gzip' && encoding !== null)
   ) {
     throw new KvsError('KVS_BAD_REQUEST', 'Not a version: a field is missing or has another type');
   }
-  const version = {
+  const version: Version = {
     uuid,
     timestamp,
     counter,
@@ -380,6 +382,7 @@ function unpackVersion(packed: unknown): KeyVersion {
     contentType,
     // A copy: a small value must not keep the whole message in memory.
     data: data.slice(),
+    encoding: encoding ?? undefined,
   };
   checkVersion(version);
   return { path: parsePath(path), version };
@@ -398,6 +401,7 @@ function packVersion({ path, version }: KeyVersion): PackedVersion {
     version.expiresAt ?? null,
     version.contentType,
     version.data,
+    version.encoding ?? null,
   ];
 }
 

@@ -144,6 +144,7 @@ export class CommitGroup {
       expiresAt: isPut ? request.expiresAt : undefined,
       contentType: isPut ? request.contentType : '',
       data: isPut ? request.data : noData,
+      encoding: isPut ? request.encoding : undefined,
       sequence: this.sequence,
       retired: false,
     };
@@ -185,7 +186,7 @@ export class CommitGroup {
     this.#unindex(bytes, current, false);
     this.#put(mainKey(path), encodeRecord(current, current.sequence, true, encodeIdentity(current)));
     this.#put(retiredKey(current, path), noData);
-    const next = { ...current, retired: true, data: noData };
+    const next = { ...current, retired: true, data: noData, encoding: undefined };
     this.settled.set(path, next);
     return { result: { outcome: 'done' }, next };
   }

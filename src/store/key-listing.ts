@@ -1,3 +1,4 @@
+import { plainBytes } from '../core/version.ts';
 import type { KeyPath } from '../core/key-path.ts';
 import type { ListedKey, ListOptions, ListPage } from '../core/ports.ts';
 import {
@@ -206,7 +207,7 @@ class Page implements ListPage {
   add(key: Uint8Array, record?: Uint8Array, hasChildren = true): boolean {
     const { entriesMax, bytesMax = Infinity, withValues } = this.#options;
     const version = record === undefined ? undefined : decodeRecord(record);
-    const bytes = version?.data.length ?? 0;
+    const bytes = version === undefined ? 0 : plainBytes(version);
     const isFull = this.entries.length > 0 && this.#bytes + bytes > bytesMax;
     if (isFull || this.entries.length >= entriesMax) {
       this.hasMore = true;
@@ -218,6 +219,7 @@ class Page implements ListPage {
       path,
       version: withValues === true ? version : withoutData(version),
       bytes,
+      storedBytes: version?.data.length ?? 0,
       hasChildren,
     });
     return true;

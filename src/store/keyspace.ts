@@ -5,7 +5,8 @@ import { limits } from '../core/limits.ts';
 import { diedAtMs, type Stamp, type Version } from '../core/version.ts';
 
 /*
- * The layout of a data folder, format 1. Integers are unsigned and big-endian, so that keys sort as numbers do.
+ * The layout of a data folder, format 2. Format 1 is the same, without values in gzip: a folder of it becomes one of
+ * format 2 when it is opened. Integers are unsigned and big-endian, so that keys sort as numbers do.
  * The first byte of a key names its keyspace; no path that a user can write reaches another one.
  *
  *   keyspace   key after the first byte                         value
@@ -22,7 +23,7 @@ import { diedAtMs, type Stamp, type Version } from '../core/version.ts';
  * A version record:
  *
  *   offset  bytes  field
- *        0      1  bit 0 deleted, bit 1 expires, bit 2 retired, bits 4-7 record format (1)
+ *        0      1  bit 0 deleted, bit 1 expires, bit 2 retired, bit 3 data in gzip, bits 4-7 record format (1)
  *        1      6  timestamp
  *        7      4  counter
  *       11     16  uuid
@@ -190,7 +191,13 @@ export function encodeRecord(
   const expires = version.expiresAt !== undefined;
   const dataLength = retired ? 0 : version.data.length;
   const record = Buffer.allocUnsafe(43 + (expires ? 6 : 0) + originLength + typeLength + dataLength);
-  record[0] = (version.deleted ? 1 : 0) | (expires ? 2 : 0) | (retired ? 4 : 0) | (recordFormat << 4);
+  const isPacked = version.encoding !== undefined && !retired;
+  record[0] =
+    (version.deleted ? 1 : 0) |
+    (expires ? 2 : 0) |
+    (retired ? 4 : 0) |
+    (isPacked ? 8 : 0) |
+    (recordFormat << 4);
   copyBytes(identity, record, 1);
   record.writeUIntBE(version.originJoined, 29, 6);
   record.writeUIntBE(sequence, 35, 6);
@@ -230,6 +237,7 @@ export function decodeRecord(bytes: Uint8Array): StoredVersion {
     origin: record.toString('utf8', at + 1, originEnd),
     contentType: record.toString('utf8', originEnd + 1, typeEnd),
     data: record.subarray(typeEnd),
+    encoding: (flags & 8) !== 0 ? 'gzip' : undefined,
   };
 }
 

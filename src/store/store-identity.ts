@@ -4,7 +4,9 @@ import { metaKey } from './keyspace.ts';
 import { asBytes, writeOptions, type Level } from './level.ts';
 
 /** The layout that this code reads and writes; `keyspace.ts` describes it. */
-const folderFormat = 1;
+const folderFormat = 2;
+/** Those that it reads as well, and turns into its own by saying so: older releases must not open them any more. */
+const olderFormats: readonly number[] = [1];
 
 export interface StoreIdentity {
   /** Peers' claims are about this id: it must change whenever the folder may hold less than it once did. */
@@ -36,7 +38,8 @@ const openKey = metaKey('open');
 export async function openIdentity(options: IdentityOptions): Promise<StoreIdentity> {
   const { level } = options;
   const [stored, openedBy] = await level.getMany<Uint8Array, Uint8Array>([identityKey, openKey], asBytes);
-  let identity = stored === undefined ? undefined : parse(stored);
+  const found = stored === undefined ? undefined : parse(stored);
+  let identity = found?.identity;
   if (identity === undefined) {
     identity = { storeId: options.random.uuid(), createdAt: options.clock.now() };
     await save(level, identity);
@@ -45,6 +48,8 @@ export async function openIdentity(options: IdentityOptions): Promise<StoreIdent
       was: identity.storeId,
     });
     identity = { ...identity, storeId: options.random.uuid() };
+    await save(level, identity);
+  } else if (found?.format !== folderFormat) {
     await save(level, identity);
   }
   if (!options.durable) {
@@ -65,15 +70,15 @@ async function save(level: Level, identity: StoreIdentity): Promise<void> {
   await level.put(identityKey, value, writeOptions(true));
 }
 
-function parse(value: Uint8Array): StoreIdentity {
-  const stored = JSON.parse(text(value)) as StoreIdentity & { format: number };
-  if (stored.format !== folderFormat) {
+function parse(value: Uint8Array): { readonly identity: StoreIdentity; readonly format: number } {
+  const { format, storeId, createdAt } = JSON.parse(text(value)) as StoreIdentity & { format: number };
+  if (format !== folderFormat && !olderFormats.includes(format)) {
     throw new KvsError(
       'KVS_STORE_UNUSABLE',
-      `The data folder has format ${stored.format}; this release reads format ${folderFormat}`,
+      `The data folder has format ${format}; this release reads format ${folderFormat}`,
     );
   }
-  return { storeId: stored.storeId, createdAt: stored.createdAt };
+  return { identity: { storeId, createdAt }, format };
 }
 
 function text(bytes: Uint8Array): string {

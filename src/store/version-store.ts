@@ -35,6 +35,7 @@ import {
   timeRange,
   type Range,
 } from './keyspace.ts';
+import type { GzipPacker } from './gzip-packer.ts';
 import { countKeys, listKeys } from './key-listing.ts';
 import { asBytes, storageError, type Level } from './level.ts';
 import { closeIdentity, openIdentity, type StoreIdentity } from './store-identity.ts';
@@ -58,6 +59,8 @@ export interface VersionStoreOptions {
   readonly tombstoneRetentionMs: number;
   /** How far ahead of the wall clock a peer's stamp may stand and still be followed, ms. */
   readonly maxClockDriftMs: number;
+  /** Compresses values before they are written; undefined: they are stored as they come. */
+  readonly packer?: GzipPacker | undefined;
   /** What the cache of versions may take, bytes. */
   readonly cacheBytes: number;
   /** Told of each commit that failed. */
@@ -178,6 +181,11 @@ class LevelVersionStore implements OpenVersionStore {
   }
 
   write(requests: readonly WriteRequest[]): Promise<WriteResult[]> {
+    const packed = this.#options.packer?.pack(requests) ?? requests;
+    return packed instanceof Promise ? packed.then((ready) => this.#write(ready)) : this.#write(packed);
+  }
+
+  #write(requests: readonly WriteRequest[]): Promise<WriteResult[]> {
     const operations = requests.map((request): Operation => ({ kind: 'write', path: request.path, request }));
     return this.#committer.submit(operations) as Promise<WriteResult[]>;
   }

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import type { KeyPath } from '../../src/core/key-path.ts';
 import { limits } from '../../src/core/limits.ts';
@@ -33,8 +34,14 @@ export const versions: fc.Arbitrary<Version> = fc
     expiresAt: fc.option(fc.integer({ min: 0, max: limits.timestampMsMax }), { nil: undefined }),
     contentType: fc.constantFrom('application/json', 'text/plain; charset=utf-8', ''),
     data: fc.uint8Array({ maxLength: 40 }),
+    encoding: fc.constantFrom(undefined, undefined, 'gzip' as const),
   })
-  .map((version) => (version.deleted ? { ...version, data: new Uint8Array(0), contentType: '' } : version));
+  .map((version) => {
+    if (version.deleted) return { ...version, data: new Uint8Array(0), contentType: '', encoding: undefined };
+    return version.encoding === 'gzip'
+      ? { ...version, data: new Uint8Array(gzipSync(version.data)) }
+      : version;
+  });
 
 const segments = fc
   .oneof(

@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { KvsError } from '../../src/core/errors.ts';
@@ -10,6 +11,7 @@ import {
   isConflict,
   isMortal,
   merge,
+  plainBytes,
   type Version,
 } from '../../src/core/version.ts';
 import { versions } from './arbitraries.ts';
@@ -112,6 +114,26 @@ describe('absence', () => {
   });
 });
 
+/** A gzip member of 21 bytes that says so much of what it holds. */
+function claiming(length: number): Uint8Array {
+  const member = gzipSync('x');
+  member.writeUInt32LE(length, member.length - 4);
+  return member;
+}
+
+describe('the length of a value', () => {
+  it('is known without decompressing it', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 5_000 }), (data) => {
+        expect(plainBytes({ ...base, data })).toBe(data.length);
+        // In the middle of a larger buffer, as the disk gives it.
+        const packed = Buffer.concat([Buffer.from('before'), gzipSync(data)]).subarray(6);
+        expect(plainBytes({ ...base, data: packed, encoding: 'gzip' })).toBe(data.length);
+      }),
+    );
+  });
+});
+
 describe('a version from outside', () => {
   it('passes when every field is within its bounds', () => {
     fc.assert(
@@ -138,6 +160,12 @@ describe('a version from outside', () => {
     ['contentType', { contentType: 'text/plain\r\nX: y' }],
     ['contentType', { contentType: 'text/🧦' }],
     ['data', { data: new Uint8Array(limits.valueBytesCeiling + 1) }],
+    ['encoding', { encoding: 'br' as 'gzip' }],
+    ['data in gzip', { encoding: 'gzip', data: new Uint8Array(19).fill(0x1f) }],
+    ['data in gzip', { encoding: 'gzip', data: Buffer.from('this is nothing of the kind') }],
+    ['data in gzip', { encoding: 'gzip', deleted: true, data: new Uint8Array(0) }],
+    ['length of data in gzip', { encoding: 'gzip', data: claiming(limits.valueBytesCeiling + 1) }],
+    ['length of data in gzip', { encoding: 'gzip', data: claiming(1_032 * 21 + 1) }],
     ['data of a tombstone', { deleted: true, data: Buffer.from('x') }],
   ])('is refused by name when its %s is out of bounds', (field, change) => {
     expect(() => checkVersion({ ...base, ...change })).toThrow(

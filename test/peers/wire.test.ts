@@ -4,7 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { KvsError, type KvsErrorCode } from '../../src/core/errors.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { Member } from '../../src/core/membership.ts';
-import type { PeerCallName, PeerReply, PeerRequest } from '../../src/core/peer-calls.ts';
+import {
+  peerProtocol,
+  type PeerCallName,
+  type PeerReply,
+  type PeerRequest,
+} from '../../src/core/peer-calls.ts';
 import {
   checkRecord,
   decodePosition,
@@ -35,7 +40,7 @@ function codeOf(call: () => unknown): KvsErrorCode | undefined {
 }
 
 const request = (body: unknown, name = 'push', change: Record<number, unknown> = {}) => {
-  const message: unknown[] = [1, 'kvs', 'node1', 's1', 'node2', name, body];
+  const message: unknown[] = [peerProtocol, 'kvs', 'node1', 's1', 'node2', name, body];
   for (const [index, value] of Object.entries(change)) message[Number(index)] = value;
   return encode(message);
 };
@@ -111,7 +116,7 @@ describe('a message', () => {
     ['nothing', new Uint8Array()],
     [
       'a map that names a prototype',
-      encode([1, 'kvs', 'node1', 's1', null, 'leave', JSON.parse('{"__proto__":1}')]),
+      encode([peerProtocol, 'kvs', 'node1', 's1', null, 'leave', JSON.parse('{"__proto__":1}')]),
     ],
     ['more after its end', Buffer.concat([request(null, 'branches'), Buffer.from([0])])],
     ['an unknown call', request(null, 'toString')],
@@ -125,7 +130,7 @@ describe('a message', () => {
   });
 
   it('of another version of the protocol is refused as such, whatever follows', () => {
-    for (const message of [[2], [0, 'kvs'], [99, {}, 'x', 1, 2, 3, 4, 5, 6]]) {
+    for (const message of [[1], [0, 'kvs'], [99, {}, 'x', 1, 2, 3, 4, 5, 6]]) {
       expect(codeOf(() => decodeRequest(encode(message)))).toBe('KVS_OTHER_PROTOCOL');
     }
   });
@@ -161,6 +166,7 @@ describe('a field out of bounds', () => {
       null,
       'text/plain',
       new Uint8Array(1),
+      null,
     ];
     for (const [index, value] of Object.entries(change)) fields[Number(index)] = value;
     return { versions: [fields], isRumour: false };
@@ -187,7 +193,10 @@ describe('a field out of bounds', () => {
     ['a content type that no header can carry', { 9: 'a\nb' }],
     ['data as text', { 10: 'x' }],
     ['a tombstone with data', { 7: true }],
-    ['a field too many', { 11: 0 }],
+    ['an encoding that nobody knows', { 11: 'br' }],
+    ['an encoding that is a number', { 11: 0 }],
+    ['data that is not in the encoding that it names', { 11: 'gzip' }],
+    ['a field too many', { 12: 0 }],
   ])('%s is refused', (_, change) => {
     expect(codeOf(() => decodeRequest(request(version(change))))).toBe('KVS_BAD_REQUEST');
   });

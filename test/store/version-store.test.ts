@@ -6,7 +6,8 @@ import { differingDigests, digestToHex } from '../../src/core/digest-tree.ts';
 import { hex, packEntries, pathHash } from '../../src/core/leaf-entries.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { Commit, MergeResult } from '../../src/core/ports.ts';
-import { compareStamps, type Version } from '../../src/core/version.ts';
+import { checkVersion, compareStamps, type Version } from '../../src/core/version.ts';
+import { GzipPacker } from '../../src/store/gzip-packer.ts';
 import type { Level } from '../../src/store/level.ts';
 import { RocksdbLevel } from '../../src/store/rocksdb-level.ts';
 import type { OpenVersionStore } from '../../src/store/version-store.ts';
@@ -552,6 +553,19 @@ describe.each(Object.entries(places))('a version store on %s', (_, makePlace) =>
       expect(await audit(level)).toMatchObject({ missing: [], stray: [] });
     });
 
+    it('drops the data of a compressed version with its encoding, so that it is still one that others take', async () => {
+      const { store, clock } = await open({ packer: new GzipPacker(1), cacheBytes: 1 });
+      await store.write([put('k', `"${'brief'.repeat(100)}"`, clock.ms + hourMs)]);
+      expect(await store.get(path('k'))).toMatchObject({ encoding: 'gzip' });
+      clock.ms += 25 * hourMs + 1;
+      expect(await store.collect(0)).toEqual({ retired: 1, removed: 0, held: 1 });
+      const retired = await store.get(path('k'));
+      if (retired === undefined) throw new Error('It is retired, not removed');
+      expect([retired.data.length, retired.encoding]).toEqual([0, undefined]);
+      expect(() => checkVersion(retired)).not.toThrow();
+      await store.merge([{ path: path('k'), version: retired }]);
+    });
+
     it('ends when an update without it comes in time', async () => {
       const { store, clock } = await open();
       await store.write([put('k', '1', clock.ms + hourMs), put('k', '2')]);
@@ -585,6 +599,27 @@ describe.each(Object.entries(places))('a version store on %s', (_, makePlace) =>
 });
 
 describe('a folder of another format', () => {
+  it('is turned into one of the present format, with all that it holds, when it is of format 1', async () => {
+    const level = memoryLevel();
+    const { store } = await openTestStore(level);
+    await store.write([put('k', '"old"')]);
+    const { storeId } = store;
+    await store.close();
+    const utf8 = { keyEncoding: 'utf8', valueEncoding: 'utf8' };
+    await level.open();
+    const identity = JSON.parse((await level.get<string, string>('midentity', utf8)) ?? '') as object;
+    await level.put('midentity', JSON.stringify({ ...identity, format: 1 }), utf8);
+    await level.close();
+
+    const reopened = await openTestStore(level);
+    expect(reopened.store.storeId).toBe(storeId);
+    expect(text(await reopened.store.get(path('k')))).toBe('"old"');
+    expect(await level.get<string, string>('midentity', utf8)).toBe(
+      JSON.stringify({ ...identity, format: 2 }),
+    );
+    await reopened.store.close();
+  });
+
   it('is refused, and closed again', async () => {
     const level = memoryLevel();
     const { store } = await openTestStore(level);
@@ -594,7 +629,7 @@ describe('a folder of another format', () => {
     await level.close();
     await expect(openTestStore(level)).rejects.toMatchObject({
       code: 'KVS_STORE_UNUSABLE',
-      message: 'The data folder has format 99; this release reads format 1',
+      message: 'The data folder has format 99; this release reads format 2',
     });
     expect(level.status).toBe('closed');
   });

@@ -2,7 +2,7 @@ import { KvsError } from '../../core/errors.ts';
 import { parsePath } from '../../core/key-path.ts';
 import { limits } from '../../core/limits.ts';
 import type { ListedKey } from '../../core/ports.ts';
-import { isAbsentAt, type Version } from '../../core/version.ts';
+import { isAbsentAt, plainBytes, type Version } from '../../core/version.ts';
 import type { HttpDeps, KvsApp } from '../context.ts';
 import { cursorAfter, pathOfCursor } from '../cursor.ts';
 import { allowOnly } from '../methods.ts';
@@ -36,22 +36,31 @@ export function mountDebugKeys(app: KvsApp, deps: HttpDeps): void {
     const path = parsePath(c.req.query('path') ?? '');
     const version = await deps.store.get(path);
     if (version === undefined) throw new KvsError('KVS_KEY_NOT_FOUND', 'There is no version of this key');
-    return c.json({ path, version: versionView(version, version.data.length, deps.clock.now()) });
+    return c.json({ path, version: versionView(version, sizesOf(version), deps.clock.now()) });
   });
 
   for (const path of ['/debug/keys', '/debug/keys/version']) allowOnly(app, path, ['GET', 'HEAD']);
 }
 
-function childView({ path, version, bytes, hasChildren }: ListedKey, now: number): Record<string, unknown> {
+function childView(
+  { path, version, bytes, storedBytes, hasChildren }: ListedKey,
+  now: number,
+): Record<string, unknown> {
   return {
     path,
     name: path.slice(path.lastIndexOf('/') + 1),
     has_children: hasChildren,
-    version: version === undefined ? null : versionView(version, bytes, now),
+    version: version === undefined ? null : versionView(version, { bytes, storedBytes }, now),
   };
 }
 
-function versionView(version: Version, bytes: number, now: number): Record<string, unknown> {
+type Sizes = Pick<ListedKey, 'bytes' | 'storedBytes'>;
+
+function sizesOf(version: Version): Sizes {
+  return { bytes: plainBytes(version), storedBytes: version.data.length };
+}
+
+function versionView(version: Version, { bytes, storedBytes }: Sizes, now: number): Record<string, unknown> {
   return {
     uuid: version.uuid,
     timestamp: version.timestamp,
@@ -63,5 +72,6 @@ function versionView(version: Version, bytes: number, now: number): Record<strin
     expires_at: version.expiresAt ?? null,
     content_type: version.contentType,
     bytes,
+    stored_bytes: storedBytes,
   };
 }

@@ -6,6 +6,7 @@ import { send, sendStream } from '../answer.ts';
 import { header, type HttpDeps, type KvsContext } from '../context.ts';
 import { cursorAfter, pathOfCursor } from '../cursor.ts';
 import { valueMember } from '../json-value.ts';
+import { plainValue } from '../plain-value.ts';
 import { flag, integer, queryOf } from '../query.ts';
 
 const defaultLimit = 100;
@@ -75,7 +76,7 @@ export class KvList {
     const last = entries.at(-1);
     const next = hasMore && last !== undefined ? `"${cursorAfter(last.path)}"` : 'null';
     const name = wanted.depth === undefined ? 'keys' : 'children';
-    const listed = entries.map((entry) => textOf(entry, wanted)).join(',');
+    const listed = (await textsOf(entries, wanted)).join(',');
     return sendJson(c, `{"prefix":${JSON.stringify(text)},"${name}":[${listed}],"next":${next}}`);
   }
 
@@ -104,7 +105,7 @@ export class KvList {
       });
       left -= entries.length;
       after = entries.at(-1)?.path;
-      if (entries.length > 0) yield entries.map((entry) => `${textOf(entry, wanted)}\n`).join('');
+      if (entries.length > 0) yield `${(await textsOf(entries, wanted)).join('\n')}\n`;
       if (!hasMore) return;
     }
   }
@@ -167,9 +168,25 @@ function wantedOf(query: URLSearchParams, prefix: Prefix, isStream: boolean): Wa
   };
 }
 
-/** One entry as a JSON object, on one line. */
-function textOf({ path, version, bytes, hasChildren }: ListedKey, { depth, withValues }: Wanted): string {
-  const text = JSON.stringify({
+/** Each entry as a JSON object, on one line. */
+async function textsOf(entries: readonly ListedKey[], wanted: Wanted): Promise<string[]> {
+  const texts: string[] = [];
+  for (const entry of entries) {
+    const text = textOf(entry, wanted);
+    const { version } = entry;
+    if (version === undefined || wanted.withValues !== true) {
+      texts.push(text);
+      continue;
+    }
+    const value = plainValue(version);
+    const member = valueMember(version.contentType, value instanceof Promise ? await value : value);
+    texts.push(`${text.slice(0, -1)},${member}}`);
+  }
+  return texts;
+}
+
+function textOf({ path, version, bytes, hasChildren }: ListedKey, { depth }: Wanted): string {
+  return JSON.stringify({
     ...(depth === undefined
       ? { path }
       : { name: path.slice(path.lastIndexOf('/') + 1), path, has_children: hasChildren }),
@@ -181,9 +198,6 @@ function textOf({ path, version, bytes, hasChildren }: ListedKey, { depth, withV
       expires_at: version.expiresAt,
     }),
   });
-  return version === undefined || withValues !== true
-    ? text
-    : `${text.slice(0, -1)},${valueMember(version)}}`;
 }
 
 function sendJson(c: KvsContext, body: string): Response {

@@ -2,13 +2,15 @@ import { isUtf8 } from 'node:buffer';
 import { KvsError } from '../../core/errors.ts';
 import { parseEncodedPath, type KeyPath } from '../../core/key-path.ts';
 import { limits } from '../../core/limits.ts';
-import { isAbsentAt, type Version } from '../../core/version.ts';
+import { isAbsentAt, plainBytes, type Version } from '../../core/version.ts';
 import type { BodyReader } from '../body.ts';
 import { send } from '../answer.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { jsonType } from '../json-value.ts';
 import { allowOnly } from '../methods.ts';
 import { isPrefix, KvList } from './kv-list.ts';
+import { assertNotEncoded, sendPacked } from './kv-encoding.ts';
+import { instantAfter, ttlMsOf, withExpiry } from './kv-expiry.ts';
 
 const prefixLength = '/kv/'.length;
 
@@ -27,13 +29,17 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
     assertWritable();
     const path = pathOf(c);
     const { contentType, isJson } = contentTypeOf(c);
+    const ttlMs = ttlMsOf(c);
+    assertNotEncoded(c);
     const data = await bodies.read(c, deps.maxValueBytes);
     if (isJson) assertJson(data);
-    const [result] = await deps.store.write([{ kind: 'put', path, contentType, data }]);
+    const expiresAt = instantAfter(ttlMs, deps.clock.now());
+    const [result] = await deps.store.write([{ kind: 'put', path, contentType, data, expiresAt }]);
     if (result?.outcome !== 'created' && result?.outcome !== 'replaced')
       throw new Error('A put has no version');
     const { uuid, timestamp } = result.version;
-    const body = `{"uuid":"${uuid}","timestamp":${timestamp}}`;
+    const expiry = expiresAt === undefined ? '' : `,"expires_at":${expiresAt}`;
+    const body = `{"uuid":"${uuid}","timestamp":${timestamp}${expiry}}`;
     return send(c, {
       status: result.outcome === 'created' ? 201 : 200,
       headers: {
@@ -59,9 +65,12 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
     return answer(c, await deps.store.get(path));
   }
 
-  function answer(c: KvsContext, version: Version | null | undefined): Response {
-    if (version === null || version === undefined || isAbsentAt(version, deps.clock.now())) throw notFound();
-    return send(c, { status: 200, headers: headersOf(version), body: version.data });
+  function answer(c: KvsContext, version: Version | null | undefined): Response | Promise<Response> {
+    const now = deps.clock.now();
+    if (version === null || version === undefined || isAbsentAt(version, now)) throw notFound();
+    const headers = withExpiry(headersOf(version), version, now);
+    if (version.encoding !== undefined) return sendPacked(c, version, headers);
+    return send(c, { status: 200, headers, body: version.data });
   }
 
   function assertWritable(): void {
@@ -89,7 +98,7 @@ function headersOf(version: Version): Readonly<Record<string, string>> {
   if (known !== undefined) return known;
   const headers = {
     'Content-Type': version.contentType,
-    'Content-Length': String(version.data.length),
+    'Content-Length': String(plainBytes(version)),
     ETag: `"${version.uuid}"`,
     'Last-Modified': new Date(version.timestamp).toUTCString(),
     'KVS-Timestamp': String(version.timestamp),

@@ -1,0 +1,67 @@
+import { KvsError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import type { Version } from '../../core/version.ts';
+import { header, type KvsContext } from '../context.ts';
+
+/** Seconds in decimal, such as `90` or `0.25`. */
+const secondsPattern = /^\d{1,10}(?:\.\d{1,9})?$/;
+
+/**
+ * How long the value of a PUT is to live, by `?ttl=` or the header `KVS-TTL`, both in seconds; ms. Undefined: for ever.
+ *
+ * @throws KvsError KVS_BAD_REQUEST for anything that is no time to live, and for two that differ
+ */
+export function ttlMsOf(c: KvsContext): number | undefined {
+  const sent = header(c, 'kvs-ttl');
+  // Hono's own `query` expects a whole URL: it finds no `?` among the first eight characters of a bare path.
+  const queryAt = c.req.url.indexOf('?');
+  if (sent === undefined && queryAt < 0) return undefined;
+  const queried = queryAt < 0 ? [] : new URLSearchParams(c.req.url.slice(queryAt)).getAll('ttl');
+  const times = new Set([...queried, ...(sent === undefined ? [] : [sent])].map(parseTtl));
+  if (times.size > 1) throw new KvsError('KVS_BAD_REQUEST', 'There are two times to live, and they differ');
+  const [ttlMs] = times;
+  return ttlMs;
+}
+
+/**
+ * A time to live in seconds, as ms: rounded to whole ones, and one at least.
+ *
+ * @throws KvsError KVS_BAD_REQUEST unless it is above 0 and at most `limits.ttlMsMax`
+ */
+export function ttlMsFrom(seconds: number): number {
+  const ms = Math.max(Math.round(seconds * 1_000), 1);
+  if (seconds > 0 && ms <= limits.ttlMsMax) return ms;
+  throw notATtl();
+}
+
+/** The instant at which something written now ends, by this node's clock; ms since the epoch. */
+export function instantAfter(ttlMs: number | undefined, nowMs: number): number | undefined {
+  return ttlMs === undefined ? undefined : Math.min(nowMs + ttlMs, limits.timestampMsMax);
+}
+
+/** The headers of a value that expires: when, and how many seconds are left, rounded up. */
+export function withExpiry(
+  headers: Readonly<Record<string, string>>,
+  { expiresAt }: Version,
+  nowMs: number,
+): Readonly<Record<string, string>> {
+  if (expiresAt === undefined) return headers;
+  return {
+    ...headers,
+    'KVS-Expires-At': String(expiresAt),
+    'KVS-TTL': String(Math.ceil((expiresAt - nowMs) / 1_000)),
+  };
+}
+
+function parseTtl(text: string): number {
+  if (!secondsPattern.test(text)) throw notATtl();
+  return ttlMsFrom(Number(text));
+}
+
+function notATtl(): KvsError {
+  const secondsMax = limits.ttlMsMax / 1_000;
+  return new KvsError(
+    'KVS_BAD_REQUEST',
+    `A time to live is a number of seconds above 0, up to ${secondsMax}`,
+  );
+}
