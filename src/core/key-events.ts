@@ -63,7 +63,7 @@ export function isBehind(position: EventPosition, until: EventPosition): boolean
     position.expiredMs < until.expiredMs ||
     (position.expiredMs === until.expiredMs &&
       position.expiredPath !== undefined &&
-      (until.expiredPath === undefined || compareCodePoints(position.expiredPath, until.expiredPath) < 0))
+      (until.expiredPath === undefined || comparePaths(position.expiredPath, until.expiredPath) < 0))
   );
 }
 
@@ -71,16 +71,15 @@ function isExpiryTold(path: KeyPath, version: Version, { expiredMs, expiredPath 
   if (version.expiresAt === undefined) return false;
   const at = diedAtMs(version);
   if (at !== expiredMs || expiredPath === undefined) return at <= expiredMs;
-  return compareCodePoints(path, expiredPath) <= 0;
+  return comparePaths(path, expiredPath) <= 0;
 }
 
-/** The order of UTF-8, byte by byte, which that of UTF-16 is not. */
-function compareCodePoints(a: string, b: string): number {
-  const left = [...a];
-  const right = [...b];
-  for (let i = 0; i < left.length && i < right.length; i++) {
-    const difference = (left[i]?.codePointAt(0) ?? 0) - (right[i]?.codePointAt(0) ?? 0);
-    if (difference !== 0) return difference;
-  }
-  return left.length - right.length;
+const encoder = new TextEncoder();
+
+/** By their UTF-8, which has another order than UTF-16. */
+function comparePaths(a: string, b: string): number {
+  const left = encoder.encode(a);
+  const right = encoder.encode(b);
+  const at = left.findIndex((byte, index) => byte !== right[index]);
+  return at < 0 ? left.length - right.length : (left[at] ?? 0) - (right[at] ?? -1);
 }

@@ -38,6 +38,10 @@ export class OpenStreams<Stream extends OpenStream> implements Iterable<Stream> 
     options.closing.addEventListener('abort', () => this.#close(), { once: true });
   }
 
+  get isEmpty(): boolean {
+    return this.#streams.size === 0;
+  }
+
   [Symbol.iterator](): Iterator<Stream> {
     return this.#streams.values();
   }

@@ -5,14 +5,20 @@ import { limits } from '../../core/limits.ts';
 import { isAbsentAt, type Version } from '../../core/version.ts';
 import type { BodyReader } from '../body.ts';
 import { send } from '../answer.ts';
+import { isJsonType } from '../content-type.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { allowOnly } from '../methods.ts';
+import { watchRoute } from './kv-watch.ts';
 
 const prefixLength = '/kv/'.length;
 
 /** `/kv/{path}`: the values. */
 export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
+  const watch = watchRoute(deps);
+
   app.get('/kv/*', (c) => {
+    const watched = c.req.url.includes('?') ? watch(c) : undefined;
+    if (watched !== undefined) return watched;
     const path = pathOf(c);
     const known = deps.store.peek(path);
     return known === undefined ? readFromDisk(c, path) : answer(c, known);
@@ -97,7 +103,6 @@ function notFound(): KvsError {
   return new KvsError('KVS_KEY_NOT_FOUND', 'There is no such key');
 }
 
-const jsonType = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 const formType = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
 
 /** A missing type, and the one that curl sends for `-d` by itself, mean JSON. */
@@ -107,7 +112,7 @@ function contentTypeOf(c: KvsContext): { contentType: string; isJson: boolean } 
     throw new KvsError('KVS_BAD_REQUEST', `Content-Type is longer than ${limits.contentTypeBytesMax} bytes`);
   }
   if (sent === '' || formType.test(sent)) return { contentType: 'application/json', isJson: true };
-  return { contentType: sent, isJson: jsonType.test(sent) };
+  return { contentType: sent, isJson: isJsonType(sent) };
 }
 
 /** The bytes are stored as they came; they only must be JSON (RFC 8259), in UTF-8. */
