@@ -105,6 +105,7 @@ async function listenOn(
   const app = createApp({
     store,
     storeView: store,
+    events: store,
     members: cluster.members,
     peers: { answer: meters?.peers.answering(answer) ?? answer },
     links: () => cluster.links(),

@@ -106,6 +106,21 @@ export const limits = {
   debugChildrenMax: 200,
   /** Readers of /debug/events at one time. One more is refused with KVS_OVERLOADED. */
   debugReadersMax: 64,
+  /** Watches of keys at one time, streams and long polls together. One more is refused with KVS_OVERLOADED. */
+  watchReadersMax: 4_096,
+  /**
+   * Bytes of events that wait for the reader of a watch, and the event that exceeds them. With one more they are dropped,
+   * and read again from the store when the reader takes something.
+   */
+  watchBufferBytesMax: 128 * 1_024,
+  /** Bytes of events that are read from the store at one time for one watch, unless a single event is larger. */
+  watchPageBytesMax: 64 * 1_024,
+  /** Watches for which the store is read at one time; the others wait. */
+  watchReadsMax: 4,
+  /** Commits that wait while watchers are told of what expired. With one more, all watchers read from the store. */
+  watchHeldCommitsMax: 64,
+  /** How long a long poll may wait, in seconds. A longer time is refused with KVS_BAD_REQUEST. */
+  watchTimeoutSecondsMax: 600,
 } as const;
 
 assert(limits.commitWritesMax <= limits.pendingWritesMax, 'a full commit group fits in the queue');
@@ -117,6 +132,10 @@ assert(limits.membersMax <= limits.peerAddressesMax, 'connections to all members
 assert(
   4 * limits.membersMax <= limits.actorsMax,
   'a pusher and a suspicion of each member are shown, and more',
+);
+assert(
+  limits.watchPageBytesMax <= limits.watchBufferBytesMax,
+  'a page of events fits in the buffer of a watch',
 );
 assert(limits.voteKeysMax <= limits.pageItemsMax, 'a vote is a page of keys at most');
 assert(limits.timestampMsMax <= Number.MAX_SAFE_INTEGER, 'timestamps are exact numbers');

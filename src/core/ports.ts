@@ -1,3 +1,4 @@
+import type { EventPage, EventPosition } from './key-events.ts';
 import type { KeyPath } from './key-path.ts';
 import type { Member, MemberChange } from './membership.ts';
 import type { MembershipNews } from './peer-calls.ts';
@@ -138,6 +139,18 @@ export interface VersionStore {
 
   /** What changed after `sequence`, oldest first, whole commits. Null when the log no longer reaches back that far. */
   changesSince(sequence: number, entriesMax: number): Promise<LoggedChange[] | null>;
+  /**
+   * What happened to the keys that `selects` names, between two positions, a page at a time. Of several versions of one
+   * key only the one that stands is told, at its own place in the order. Null when it is no longer known what happened
+   * since, or `position` is none of this store. A page that ends where it began has to wait for a commit under way.
+   */
+  eventsAfter(
+    position: EventPosition,
+    until: EventPosition,
+    selects: (path: KeyPath) => boolean,
+  ): Promise<EventPage | null>;
+  /** The first instant after `ms` at which a version may die, ms since the epoch; undefined when none will. */
+  nextDeathAfter(ms: number): Promise<number | undefined>;
   /** The time index, newest first, from just below `before`. */
   newest(entriesMax: number, before?: TimeEntry): Promise<TimeEntry[]>;
   /** A page of what stands below a path in the hierarchy, or at its top: ordered as the paths are, byte by byte. */

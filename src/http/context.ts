@@ -19,6 +19,8 @@ export interface HttpDeps {
     VersionStore,
     'storeId' | 'sequence' | 'digestsReady' | 'rootDigest' | 'stats' | 'list' | 'count'
   >;
+  /** What watches read. */
+  readonly events: Pick<VersionStore, 'storeId' | 'sequence' | 'onCommit' | 'eventsAfter' | 'nextDeathAfter'>;
   readonly members: Members;
   /** How it goes between this node and the others, for /debug/cluster. */
   readonly links: () => readonly LinkView[];

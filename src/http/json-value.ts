@@ -1,5 +1,9 @@
-/** The content types whose values are JSON: what is stored under one was checked to be. */
-export const jsonType = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
+const jsonType = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
+
+/** `application/json`, and every type that ends in `+json` (RFC 6839): what is stored under one was checked to be JSON. */
+export function isJsonType(contentType: string): boolean {
+  return jsonType.test(contentType);
+}
 
 /**
  * The members of an object that carry a value: `"value":` with JSON as it was sent, or `"value_base64":` with
@@ -7,6 +11,6 @@ export const jsonType = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
  */
 export function valueMember(contentType: string, value: Uint8Array): string {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  if (!jsonType.test(contentType)) return `"value_base64":"${bytes.toString('base64')}"`;
+  if (!isJsonType(contentType)) return `"value_base64":"${bytes.toString('base64')}"`;
   return `"value":${bytes.toString().replaceAll(/[\r\n]/g, ' ')}`;
 }

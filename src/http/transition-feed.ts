@@ -2,13 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { KvsError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { ActorInspector, ActorTransition } from '../core/ports.ts';
+import { OpenStreams, type OpenStream } from './open-streams.ts';
 
 /** Transitions of this time go out together, ms: a busy node has thousands a second, and each write costs it some. */
 const gatherMs = 50;
 /** So many go out at once, whatever the time. */
 const gatheredMax = 500;
-/** Readers have this long to take what waits for them when the node stops, ms. */
-const farewellMs = 1_000;
 
 export interface TransitionFeedOptions {
   readonly inspector: ActorInspector;
@@ -28,17 +27,23 @@ export interface TransitionFeedOptions {
  * that is remembered.
  */
 export class TransitionFeed {
-  readonly #options: TransitionFeedOptions;
+  readonly #inspector: ActorInspector;
   readonly #life = randomUUID().slice(0, 8);
   readonly #encoder = new TextEncoder();
-  readonly #readers = new Set<Reader>();
+  readonly #readers: OpenStreams<Reader>;
   #gathered: ActorTransition[] = [];
   #flushTimer: NodeJS.Timeout | undefined;
-  #stopListening: () => void = () => undefined;
 
-  constructor(options: TransitionFeedOptions) {
-    this.#options = options;
-    options.closing.addEventListener('abort', () => this.#close(), { once: true });
+  constructor({ inspector, closing, heartbeatMs }: TransitionFeedOptions) {
+    this.#inspector = inspector;
+    this.#readers = new OpenStreams<Reader>({
+      name: '/debug/events',
+      streamsMax: limits.debugReadersMax,
+      closing,
+      heartbeatMs,
+      onFirst: () => this.#listen(),
+      onClosing: () => this.#flush(),
+    });
   }
 
   /**
@@ -48,12 +53,7 @@ export class TransitionFeed {
    * @throws KvsError KVS_OVERLOADED when there are too many readers, KVS_BAD_REQUEST when the id was never one
    */
   open(lastEventId: string | undefined, cut: () => void): ReadableStream<Uint8Array> {
-    if (this.#readers.size >= limits.debugReadersMax) {
-      throw new KvsError(
-        'KVS_OVERLOADED',
-        `${limits.debugReadersMax} readers of /debug/events are there already`,
-      );
-    }
+    this.#readers.assertRoom();
     const missed = lastEventId === undefined ? '' : this.#missedSince(lastEventId);
     // What others still wait for is no news to whoever comes now.
     this.#flush();
@@ -63,10 +63,10 @@ export class TransitionFeed {
         start: (controller) => {
           reader = new Reader(controller, cut);
           reader.offer(this.#encoder.encode(`: connected\n\n${missed}`), 0);
-          this.#admit(reader);
+          this.#readers.add(reader);
         },
         cancel: () => {
-          if (reader !== undefined) this.#dismiss(reader);
+          if (reader !== undefined) this.#readers.remove(reader);
         },
       },
       new ByteLengthQueuingStrategy({ highWaterMark: limits.debugBufferBytesMax }),
@@ -78,7 +78,7 @@ export class TransitionFeed {
     if (digits === undefined)
       throw new KvsError('KVS_BAD_REQUEST', 'Last-Event-ID is not one of this stream');
     const last = life === this.#life ? Number(digits) : undefined;
-    const { transitions, gap } = this.#options.inspector.transitionsSince(last ?? 0);
+    const { transitions, gap } = this.#inspector.transitionsSince(last ?? 0);
     const texts = transitions.map((transition) => this.#textOf(transition));
     if (last === undefined) return [gapText(null), ...texts].join('');
     // Whoever begins at the beginning has missed nothing.
@@ -87,27 +87,14 @@ export class TransitionFeed {
     return [gapText(first === undefined ? null : first.id - last - 1), ...texts].join('');
   }
 
-  #admit(reader: Reader): void {
-    if (this.#options.closing.aborted) {
-      reader.close();
-      return;
-    }
-    this.#readers.add(reader);
-    if (this.#readers.size > 1) return;
-    const stop = this.#options.inspector.subscribe((transition) => this.#gather(transition));
-    const heartbeat = setInterval(() => this.#beat(), this.#options.heartbeatMs);
-    this.#stopListening = () => {
+  #listen(): () => void {
+    const stop = this.#inspector.subscribe((transition) => this.#gather(transition));
+    return () => {
       stop();
-      clearInterval(heartbeat);
+      clearTimeout(this.#flushTimer);
+      this.#flushTimer = undefined;
+      this.#gathered = [];
     };
-  }
-
-  #dismiss(reader: Reader): void {
-    if (!this.#readers.delete(reader) || this.#readers.size > 0) return;
-    this.#stopListening();
-    clearTimeout(this.#flushTimer);
-    this.#flushTimer = undefined;
-    this.#gathered = [];
   }
 
   #gather(transition: ActorTransition): void {
@@ -126,29 +113,15 @@ export class TransitionFeed {
     for (const reader of this.#readers) reader.offer(bytes, gathered.length);
   }
 
-  #beat(): void {
-    const bytes = this.#encoder.encode(': still here\n\n');
-    for (const reader of this.#readers) reader.offer(bytes, 0);
-  }
-
-  /** Whoever reads gets the last transitions and a proper end; whoever does not must not keep the node from stopping. */
-  #close(): void {
-    this.#flush();
-    const leaving = [...this.#readers];
-    for (const reader of leaving) {
-      reader.close();
-      this.#dismiss(reader);
-    }
-    setTimeout(() => leaving.forEach((reader) => reader.cut()), farewellMs).unref();
-  }
-
   #textOf(transition: ActorTransition): string {
     return `id: ${this.#life}-${transition.id}\nevent: transition\ndata: ${JSON.stringify(transition)}\n\n`;
   }
 }
 
+const stillHere = new TextEncoder().encode(': still here\n\n');
+
 /** One stream, and what it has lost. */
-class Reader {
+class Reader implements OpenStream {
   readonly #controller: ReadableStreamDefaultController<Uint8Array>;
   #dropped = 0;
   readonly cut: () => void;
@@ -167,6 +140,10 @@ class Reader {
     if (this.#dropped > 0) this.#controller.enqueue(new TextEncoder().encode(gapText(this.#dropped)));
     this.#dropped = 0;
     this.#controller.enqueue(bytes);
+  }
+
+  beat(): void {
+    this.offer(stillHere, 0);
   }
 
   close(): void {

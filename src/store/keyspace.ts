@@ -149,9 +149,30 @@ export function parseDeathKey(key: Uint8Array): KeyPath {
   return asBuffer(key).toString('utf8', 7) as KeyPath;
 }
 
+/** The instant of death, ms since the epoch. */
+export function msOfDeathKey(key: Uint8Array): number {
+  return asBuffer(key).readUIntBE(1, 6);
+}
+
 /** Graves of versions that died before `ms`. */
 export function gravesBefore(ms: number): Range {
   return deathsBefore(space.grave, ms);
+}
+
+/** Graves of versions that die after `ms`. */
+export function gravesAfter(ms: number): Range {
+  return { gte: graveAfter({ ms, path: undefined }), lt: wholeSpace(space.grave).lt };
+}
+
+/** Graves after those of an instant, or of that instant after one path, up to others of the same kind. */
+export function gravesBetween(after: DeathPosition, upTo: DeathPosition): Range {
+  return { gte: graveAfter(after), lt: graveAfter(upTo) };
+}
+
+/** All graves up to an instant; where there is a path, those of the instant itself only up to it. */
+export interface DeathPosition {
+  readonly ms: number;
+  readonly path: KeyPath | undefined;
 }
 
 export function logKey(sequence: number): Buffer {
@@ -390,6 +411,12 @@ function deathKey(prefix: number, version: Version, path: PathBytes): Buffer {
 
 function bytesOf(path: string | Buffer): Buffer {
   return typeof path === 'string' ? Buffer.from(path) : path;
+}
+
+/** The least key after a position. */
+function graveAfter({ ms, path }: DeathPosition): Uint8Array {
+  if (path === undefined) return deathsBefore(space.grave, ms + 1).lt;
+  return Buffer.concat([deathsBefore(space.grave, ms).lt, Buffer.from(path), Buffer.from([0])]);
 }
 
 function deathsBefore(prefix: number, ms: number): Range {

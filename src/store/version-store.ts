@@ -1,5 +1,6 @@
 import { HybridClock } from '../core/hybrid-clock.ts';
 import type { KvsError } from '../core/errors.ts';
+import type { EventPage, EventPosition } from '../core/key-events.ts';
 import type { KeyPath } from '../core/key-path.ts';
 import { limits } from '../core/limits.ts';
 import type {
@@ -23,10 +24,13 @@ import { checkVersion, type KeyVersion, type Stamp, type Version } from '../core
 import { ChangeLog, type LogEnd } from './change-log.ts';
 import { clockKey, type CommitGroup, type Operation } from './commit-group.ts';
 import { DigestIndex } from './digest-index.ts';
+import { EventReader } from './event-reader.ts';
 import { GroupCommitter } from './group-committer.ts';
 import {
   decodeStamp,
+  gravesAfter,
   gravesBefore,
+  msOfDeathKey,
   noteKey,
   parseDeathKey,
   parseTimeKey,
@@ -113,6 +117,7 @@ class LevelVersionStore implements OpenVersionStore {
   readonly #committer: GroupCommitter;
   readonly #digests: DigestIndex;
   readonly #log: ChangeLog;
+  readonly #events: EventReader;
   readonly #writeListeners = new Set<(commit: Commit) => void>();
   readonly #commitListeners = new Set<(commit: Commit) => void>();
   #commits = 0;
@@ -159,6 +164,13 @@ class LevelVersionStore implements OpenVersionStore {
       onWritten: (group) => this.#tell(this.#writeListeners, group),
       onCommitted: (group) => this.#onCommitted(group),
       onFailure: (error) => this.#onFailure(error),
+    });
+    this.#events = new EventReader({
+      level: options.level,
+      log,
+      reader: this.#reader,
+      sequence: () => this.sequence,
+      retainedFromMs: () => options.clock.now() - options.tombstoneRetentionMs,
     });
     this.#digests = new DigestIndex(options.level);
     this.#digests.whenReady.catch((cause: unknown) => this.#onFailure(storageError(cause)));
@@ -214,6 +226,20 @@ class LevelVersionStore implements OpenVersionStore {
 
   async count(below: KeyPath | undefined, isWanted: () => boolean = () => true): Promise<number> {
     return this.#reading(() => countKeys(this.#level, below, isWanted, this.#options.clock.now()));
+  }
+
+  async eventsAfter(
+    position: EventPosition,
+    until: EventPosition,
+    selects: (path: KeyPath) => boolean,
+  ): Promise<EventPage | null> {
+    return this.#reading(() => this.#events.after(position, until, selects));
+  }
+
+  async nextDeathAfter(ms: number): Promise<number | undefined> {
+    const options = { keyEncoding: 'view', limit: 1, ...gravesAfter(ms) };
+    const [key] = await this.#reading(() => this.#level.keys<Uint8Array>(options).all());
+    return key === undefined ? undefined : msOfDeathKey(key);
   }
 
   async newest(entriesMax: number, before?: TimeEntry): Promise<TimeEntry[]> {

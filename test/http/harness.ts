@@ -89,6 +89,7 @@ export async function makeApp(overrides: Partial<HttpDeps> = {}): Promise<HttpUn
   const app = createApp({
     store,
     storeView: store,
+    events: store,
     members: new MemberTable({
       self: { id: 'node1', address: '127.0.0.1:1', storeId: store.storeId, joinedTimestamp: 1 },
       clock,

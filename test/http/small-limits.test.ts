@@ -5,11 +5,19 @@ import { limits } from '../../src/core/limits.ts';
 import type { Version } from '../../src/core/version.ts';
 import { PeerClient } from '../../src/http/peer-client.ts';
 import { makeApp, rawRequest, serve } from './harness.ts';
+import { WatchReader } from './watch-reader.ts';
 
 /** The same code with bounds so small that each of them is met with few requests. */
 vi.mock('../../src/core/limits.ts', async (original) => {
   const module = await original<{ limits: Record<string, number> }>();
-  const small = { headersMax: 10, requestsMax: 3, bodiesBytesMax: 2_000, peerIdleMsMax: 50, listsMax: 2 };
+  const small = {
+    headersMax: 10,
+    requestsMax: 3,
+    bodiesBytesMax: 2_000,
+    peerIdleMsMax: 50,
+    listsMax: 2,
+    watchReadersMax: 3,
+  };
   return { ...module, limits: { ...module.limits, ...small } };
 });
 
@@ -143,5 +151,26 @@ describe('a connection to a peer', () => {
     await client.send(`127.0.0.1:${port}`, new Uint8Array(1), { deadlineMs: 20_000 });
     const [socket] = (await connecting) as [Socket];
     await once(socket.resume(), 'close');
+  });
+});
+
+describe('readers of watches', () => {
+  it('find no place when there are too many, until one goes', async () => {
+    const { port } = await start();
+    const url = `http://127.0.0.1:${port}/kv/k`;
+    const readers: WatchReader[] = [];
+    for (let i = 0; i < limits.watchReadersMax; i++) readers.push(await WatchReader.open(`${url}?watch`));
+    cleanups.push(() => readers.forEach((reader) => reader.close()));
+    for (const query of ['?watch', '?watch=wait']) {
+      expect(await rawRequest(port, `GET /kv/k${query}`)).toMatchObject({
+        status: 503,
+        code: 'KVS_OVERLOADED',
+      });
+    }
+    readers[0]?.close();
+    for (;;) {
+      const { status } = await rawRequest(port, 'GET /kv/k?watch=wait&timeout=0');
+      if (status === 200) break;
+    }
   });
 });

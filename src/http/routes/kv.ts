@@ -5,20 +5,24 @@ import { limits } from '../../core/limits.ts';
 import { isAbsentAt, plainBytes, type Version } from '../../core/version.ts';
 import type { BodyReader } from '../body.ts';
 import { send } from '../answer.ts';
+import { isJsonType } from '../json-value.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
-import { jsonType } from '../json-value.ts';
 import { allowOnly } from '../methods.ts';
 import { isPrefix, KvList } from './kv-list.ts';
 import { assertNotEncoded, sendPacked } from './kv-encoding.ts';
 import { instantAfter, ttlMsOf, withExpiry } from './kv-expiry.ts';
+import { watchRoute } from './kv-watch.ts';
 
 const prefixLength = '/kv/'.length;
 
 /** `/kv/{path}`: the values; with a slash at its end a path names what is below it. */
 export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   const list = new KvList(deps, assertWritable);
+  const watch = watchRoute(deps);
 
   app.get('/kv/*', (c) => {
+    const watched = c.req.url.includes('?') ? watch(c) : undefined;
+    if (watched !== undefined) return watched;
     if (isPrefix(c.req.path)) return list.get(c);
     const path = pathOf(c);
     const known = deps.store.peek(path);
@@ -121,7 +125,7 @@ function contentTypeOf(c: KvsContext): { contentType: string; isJson: boolean } 
     throw new KvsError('KVS_BAD_REQUEST', `Content-Type is longer than ${limits.contentTypeBytesMax} bytes`);
   }
   if (sent === '' || formType.test(sent)) return { contentType: 'application/json', isJson: true };
-  return { contentType: sent, isJson: jsonType.test(sent) };
+  return { contentType: sent, isJson: isJsonType(sent) };
 }
 
 /** The bytes are stored as they came; they only must be JSON (RFC 8259), in UTF-8. */

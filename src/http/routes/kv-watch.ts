@@ -1,0 +1,132 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import { KvsError } from '../../core/errors.ts';
+import { parseEncodedPath } from '../../core/key-path.ts';
+import { limits } from '../../core/limits.ts';
+import { send } from '../answer.ts';
+import { header, type HttpDeps, type KvsContext } from '../context.ts';
+import { KeyFeed } from '../key-feed.ts';
+import { OpenAnswer } from '../open-answer.ts';
+import type { WatchAnswer, Watcher } from '../watcher.ts';
+import type { WatchEvent } from '../watch-event.ts';
+
+const prefixLength = '/kv/'.length;
+const defaultTimeoutSeconds = 30;
+
+const streamHeaders = {
+  'Content-Type': 'text/event-stream',
+  'Cache-Control': 'no-store',
+  // A proxy that gathers what it passes on would hold events back.
+  'X-Accel-Buffering': 'no',
+};
+const pollHeaders = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' };
+
+/** Answers `GET /kv/...?watch`; undefined for a request that asks for something else. */
+export function watchRoute(deps: HttpDeps): (c: KvsContext) => Response | undefined {
+  const { events: store, clock, logger, closing, heartbeatMs } = deps;
+  const feed = new KeyFeed({ store, clock, logger, closing, heartbeatMs });
+
+  return (c) => {
+    const query = new URLSearchParams(c.req.url.slice(c.req.url.indexOf('?') + 1));
+    const form = formOf(query);
+    if (form === undefined) return undefined;
+    const target = targetOf(c);
+    const isHead = c.req.method === 'HEAD';
+    if (form === 'poll') {
+      const timeoutMs = timeoutSecondsOf(query) * 1_000;
+      if (isHead) return send(c, { status: 200, headers: pollHeaders, body: null });
+      feed.open(target, query.get('index') ?? undefined, pollAnswers(c, feed, timeoutMs));
+    } else {
+      // Nobody would ever read, or end, the stream of a HEAD.
+      if (isHead) return send(c, { status: 200, headers: streamHeaders, body: null });
+      const last = header(c, 'last-event-id') ?? query.get('last_event_id') ?? undefined;
+      feed.open(target, last, streamAnswers(c, feed));
+    }
+    return RESPONSE_ALREADY_SENT;
+  };
+}
+
+function formOf(query: URLSearchParams): 'stream' | 'poll' | undefined {
+  switch (query.get('watch')) {
+    case null:
+    case 'false':
+    case '0':
+      return undefined;
+    case '':
+    case 'true':
+    case '1':
+      return 'stream';
+    case 'wait':
+      return 'poll';
+    default:
+      throw new KvsError('KVS_BAD_REQUEST', 'watch is a flag, or "wait" for a single answer');
+  }
+}
+
+/** A path; or with a slash at its end, or empty, what is below it. */
+function targetOf(c: KvsContext): string {
+  const encoded = c.req.path.slice(prefixLength);
+  if (encoded === '') return '';
+  return encoded.endsWith('/') ? `${parseEncodedPath(encoded.slice(0, -1))}/` : parseEncodedPath(encoded);
+}
+
+function timeoutSecondsOf(query: URLSearchParams): number {
+  const text = query.get('timeout') ?? String(defaultTimeoutSeconds);
+  const seconds = /^\d{1,9}(?:\.\d{1,9})?$/.test(text) ? Number(text) : Infinity;
+  if (seconds <= limits.watchTimeoutSecondsMax) return seconds;
+  throw new KvsError(
+    'KVS_BAD_REQUEST',
+    `timeout is a number of seconds, ${limits.watchTimeoutSecondsMax} at most`,
+  );
+}
+
+/** Server-sent events (WHATWG HTML, 9.2), until the reader goes. */
+function streamAnswers(c: KvsContext, feed: KeyFeed): (watcher: () => Watcher) => WatchAnswer {
+  return (watcher) => {
+    const answer = new OpenAnswer(c, {
+      headers: streamHeaders,
+      onDrained: () => watcher().resume(),
+      onGone: () => feed.remove(watcher()),
+    });
+    // An id without data moves the reader on, and tells it nothing.
+    const tellId = (text: string, id: string) => answer.write(`: ${text}\nid: ${id}\n\n`);
+    return {
+      get isFull() {
+        return answer.isFull;
+      },
+      send: (events) => answer.write(Buffer.concat(events.map(({ bytes }) => bytes))),
+      begin: (id) => tellId('connected', id),
+      beat: (id) => tellId('still here', id),
+      end: () => answer.end(),
+      cut: () => answer.cut(),
+    };
+  };
+}
+
+/** One JSON document with the first events, or without any when the time is over. */
+function pollAnswers(
+  c: KvsContext,
+  feed: KeyFeed,
+  timeoutMs: number,
+): (watcher: () => Watcher) => WatchAnswer {
+  return (watcher) => {
+    const leave = (): void => {
+      clearTimeout(timer);
+      feed.remove(watcher());
+    };
+    const answer = new OpenAnswer(c, { headers: pollHeaders, onDrained: () => undefined, onGone: leave });
+    const timer = setTimeout(() => watcher().finish(), timeoutMs);
+    const end = (index: string, events: readonly WatchEvent[]): void => {
+      answer.end(`{"index":"${index}","events":[${events.map(({ json }) => json).join(',')}]}\n`);
+      leave();
+    };
+    return {
+      isFull: false,
+      send: (events) => end(events.at(-1)?.id ?? '', events),
+      begin: () => undefined,
+      // White space before the document keeps the connection from being taken for dead.
+      beat: () => answer.write('\n'),
+      end: (id) => end(id, []),
+      cut: () => answer.cut(),
+    };
+  };
+}
