@@ -11,6 +11,7 @@ export type KvsErrorCode =
   | 'KVS_HEADERS_TOO_LARGE'
   | 'KVS_REQUEST_TIMEOUT'
   | 'KVS_METHOD_NOT_ALLOWED'
+  | 'KVS_PRECONDITION_FAILED'
   | 'KVS_FORBIDDEN'
   // What is not there.
   | 'KVS_KEY_NOT_FOUND'

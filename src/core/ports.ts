@@ -2,6 +2,7 @@ import type { KeyPath } from './key-path.ts';
 import type { Member, MemberChange } from './membership.ts';
 import type { MembershipNews } from './peer-calls.ts';
 import type { KeyVersion, Stamp, Version } from './version.ts';
+import type { WriteCondition } from './write-condition.ts';
 
 /** The wall clock. */
 export interface Clock {
@@ -39,8 +40,14 @@ export type WriteRequest =
       readonly data: Uint8Array;
       /** ms since the epoch; undefined: never. */
       readonly expiresAt?: number | undefined;
+      readonly condition?: WriteCondition | undefined;
     }
-  | { readonly kind: 'delete'; readonly path: KeyPath };
+  | {
+      readonly kind: 'delete';
+      readonly path: KeyPath;
+      /** Of an absent key nothing can be deleted, whatever the condition says. */
+      readonly condition?: WriteCondition | undefined;
+    };
 
 export type WriteResult =
   /** The key was absent and has a value now. */
@@ -50,7 +57,9 @@ export type WriteResult =
   /** The key had a value and is absent now; `version` is the tombstone. */
   | { readonly outcome: 'deleted'; readonly version: Version }
   /** A delete of an absent key: nothing was written. */
-  | { readonly outcome: 'absent' };
+  | { readonly outcome: 'absent' }
+  /** The condition does not hold of the key's version, `current`; undefined: it is absent. Nothing was written. */
+  | { readonly outcome: 'unmet'; readonly current: Version | undefined };
 
 export type MergeResult =
   /** The version was greater than ours and is stored. */

@@ -10,6 +10,7 @@ import {
   type Stamp,
   type Version,
 } from '../core/version.ts';
+import { isMet } from '../core/write-condition.ts';
 import { DigestDeltas } from './digest-index.ts';
 import {
   digestEncodedIdentity,
@@ -131,6 +132,10 @@ export class CommitGroup {
   ): { result: WriteResult; next: StoredVersion | null } {
     const isAbsent = current === null || isAbsentAt(current, this.#nowMs);
     if (request.kind === 'delete' && isAbsent) return { result: { outcome: 'absent' }, next: current };
+    const live = isAbsent ? undefined : current;
+    if (request.condition !== undefined && !isMet(request.condition, live?.uuid)) {
+      return { result: { outcome: 'unmet', current: live }, next: current };
+    }
     const stamp = this.#context.hybridClock.next(current ?? undefined);
     const isPut = request.kind === 'put';
     const version: StoredVersion = {

@@ -141,7 +141,7 @@ describe.each(Object.entries(places))('a version store on %s', (_, makePlace) =>
         Array.from({ length: 200 }, (_unused, i) => writeOne(store, put('k', String(i)))),
       );
       const stamps = results.map((result) =>
-        result?.outcome === 'absent' ? undefined : result?.version.counter,
+        result !== undefined && 'version' in result ? result.version.counter : undefined,
       );
       expect(stamps).toEqual(Array.from({ length: 200 }, (_unused, i) => i));
       expect(text(await store.get(path('k')))).toBe('199');

@@ -5,6 +5,7 @@ import { limits } from '../../core/limits.ts';
 import { isAbsentAt, type Version } from '../../core/version.ts';
 import type { BodyReader } from '../body.ts';
 import { send } from '../answer.ts';
+import { conditionOf, insteadOfVersion, insteadOfWrite } from '../conditions.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { allowOnly } from '../methods.ts';
 
@@ -22,9 +23,12 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
     assertWritable();
     const path = pathOf(c);
     const { contentType, isJson } = contentTypeOf(c);
+    const condition = conditionOf(c);
     const data = await bodies.read(c, deps.maxValueBytes);
     if (isJson) assertJson(data);
-    const [result] = await deps.store.write([{ kind: 'put', path, contentType, data }]);
+    const [result] = await deps.store.write([{ kind: 'put', path, contentType, data, condition }]);
+    const refused = insteadOfWrite(result);
+    if (refused !== undefined) return send(c, refused);
     if (result?.outcome !== 'created' && result?.outcome !== 'replaced')
       throw new Error('A put has no version');
     const { uuid, timestamp } = result.version;
@@ -42,8 +46,11 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
 
   app.delete('/kv/*', async (c) => {
     assertWritable();
-    const [result] = await deps.store.write([{ kind: 'delete', path: pathOf(c) }]);
+    const condition = conditionOf(c);
+    const [result] = await deps.store.write([{ kind: 'delete', path: pathOf(c), condition }]);
     if (result?.outcome === 'absent') throw notFound();
+    const refused = insteadOfWrite(result);
+    if (refused !== undefined) return send(c, refused);
     return send(c, { status: 204, headers: {}, body: null });
   });
 
@@ -55,6 +62,8 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
 
   function answer(c: KvsContext, version: Version | null | undefined): Response {
     if (version === null || version === undefined || isAbsentAt(version, deps.clock.now())) throw notFound();
+    const instead = insteadOfVersion(c, version);
+    if (instead !== undefined) return send(c, instead);
     return send(c, { status: 200, headers: headersOf(version), body: version.data });
   }
 
