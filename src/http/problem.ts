@@ -6,6 +6,7 @@ export const problems = {
   KVS_BAD_BODY: [400, 'Bad body'],
   KVS_BAD_REQUEST: [400, 'Bad request'],
   KVS_VALUE_TOO_LARGE: [413, 'Value too large'],
+  KVS_UNSUPPORTED_TYPE: [415, 'Unsupported content type'],
   KVS_HEADERS_TOO_LARGE: [431, 'Headers too large'],
   KVS_REQUEST_TIMEOUT: [408, 'Request timed out'],
   KVS_METHOD_NOT_ALLOWED: [405, 'Method not allowed'],

@@ -1,0 +1,47 @@
+import { KvsError } from '../../core/errors.ts';
+import type { WriteResult } from '../../core/ports.ts';
+import { isAbsentAt, type Version } from '../../core/version.ts';
+import { problems } from '../problem.ts';
+import { isJsonType, textOf } from '../value.ts';
+
+/** What came of the line `number` of a batch, as a line of its answer. */
+export function writeLine(number: number, result: WriteResult | undefined): string {
+  switch (result?.outcome) {
+    case 'created':
+    case 'replaced': {
+      const { uuid, timestamp } = result.version;
+      const status = result.outcome === 'created' ? 201 : 200;
+      return `{"line":${number},"status":${status},"uuid":"${uuid}","timestamp":${timestamp}}\n`;
+    }
+    case 'deleted':
+      return `{"line":${number},"status":204}\n`;
+    case 'absent':
+      return failureLine(number, notFound);
+    case 'unmet':
+    case undefined:
+      return failureLine(number, new KvsError('KVS_INTERNAL', 'The store gave no result for this line'));
+  }
+}
+
+export function readLine(number: number, version: Version | undefined, nowMs: number): string {
+  if (version === undefined || isAbsentAt(version, nowMs)) return failureLine(number, notFound);
+  const { uuid, timestamp, contentType, expiresAt } = version;
+  const expiry = expiresAt === undefined ? '' : `,"expires_at":${expiresAt}`;
+  return (
+    `{"line":${number},"status":200,"uuid":"${uuid}","timestamp":${timestamp},` +
+    `"content_type":${JSON.stringify(contentType)}${expiry},${valueMember(version)}}\n`
+  );
+}
+
+export function failureLine(number: number, { code, message }: KvsError): string {
+  const [status] = problems[code];
+  return `{"line":${number},"status":${status},"code":"${code}","detail":${JSON.stringify(message)}}\n`;
+}
+
+const notFound = new KvsError('KVS_KEY_NOT_FOUND', 'There is no such key');
+
+/** JSON as it stands, but on one line: its line ends can only be white space. */
+function valueMember({ contentType, data }: Version): string {
+  if (isJsonType(contentType)) return `"value":${textOf(data).replaceAll(/[\r\n]/g, ' ')}`;
+  return `"value_base64":"${Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('base64')}"`;
+}
