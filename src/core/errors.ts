@@ -13,6 +13,7 @@ export type KvsErrorCode =
   | 'KVS_REQUEST_TIMEOUT'
   | 'KVS_METHOD_NOT_ALLOWED'
   | 'KVS_PRECONDITION_FAILED'
+  | 'KVS_IDEMPOTENCY_MISMATCH'
   | 'KVS_FORBIDDEN'
   // What is not there.
   | 'KVS_KEY_NOT_FOUND'

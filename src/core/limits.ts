@@ -53,6 +53,12 @@ export const limits = {
   batchGroupsMax: 2,
   /** What a line may have beside its value, bytes: every character of path and type may be escaped. */
   batchLineSlackBytesMax: 8_192,
+  /** An Idempotency-Key, in characters of ASCII. A longer one is refused with KVS_BAD_REQUEST. */
+  idempotencyKeyBytesMax: 255,
+  /** Writes with an Idempotency-Key that are remembered. For one more, the oldest is forgotten. */
+  idempotencyEntriesMax: 65_536,
+  /** How long they are remembered, ms. */
+  idempotencyMs: 24 * 3_600_000,
   /** The body of a handshake between nodes. A larger one is refused with KVS_VALUE_TOO_LARGE. */
   handshakeBytesMax: 65_536,
   /** Members that a node knows at one time. One more is refused with KVS_OVERLOADED. */

@@ -16,6 +16,7 @@ export const problems = {
   KVS_ACTOR_NOT_FOUND: [404, 'No such actor'],
   KVS_MEMBER_NOT_FOUND: [404, 'No such member'],
   KVS_PRECONDITION_FAILED: [412, 'Precondition failed'],
+  KVS_IDEMPOTENCY_MISMATCH: [422, 'Another request with this key'],
   KVS_MEMBER_ALIVE: [409, 'The member is alive'],
   KVS_READ_ONLY: [403, 'The node is read-only'],
   KVS_SYNCING: [503, 'The node is syncing'],

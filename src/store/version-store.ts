@@ -35,6 +35,7 @@ import {
   timeRange,
   type Range,
 } from './keyspace.ts';
+import { IdempotencyLedger } from './idempotency-ledger.ts';
 import { listChildren } from './key-listing.ts';
 import { asBytes, storageError, type Level } from './level.ts';
 import { closeIdentity, openIdentity, type StoreIdentity } from './store-identity.ts';
@@ -93,7 +94,8 @@ export async function openVersionStore(options: VersionStoreOptions): Promise<Op
     );
     const removed = await level.get<Uint8Array, Uint8Array>(clockKey, asBytes);
     const clocks = [end.clock, ...(removed === undefined ? [] : [decodeStamp(removed)])];
-    return new LevelVersionStore(options, identity, log, end, clocks);
+    const ledger = await IdempotencyLedger.open(level);
+    return new LevelVersionStore(options, identity, log, end, clocks, ledger);
   } catch (error) {
     await level.close();
     throw error;
@@ -126,6 +128,7 @@ class LevelVersionStore implements OpenVersionStore {
     log: ChangeLog,
     end: LogEnd,
     clocks: readonly Stamp[],
+    ledger: IdempotencyLedger,
   ) {
     this.storeId = identity.storeId;
     this.createdAt = identity.createdAt;
@@ -146,6 +149,7 @@ class LevelVersionStore implements OpenVersionStore {
         originJoined: identity.createdAt,
         tombstoneRetentionMs: options.tombstoneRetentionMs,
         hybridClock,
+        ledger,
         now: () => options.clock.now(),
         uuid: () => options.random.uuid(),
       },

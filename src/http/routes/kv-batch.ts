@@ -2,8 +2,8 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { assert, KvsError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
-import { Batch, type ResultSink } from '../batch/batch.ts';
-import { BatchIntake } from '../batch/batch-intake.ts';
+import { Batch, type ResultSink } from '../batch.ts';
+import { BatchIntake } from '../batch-intake.ts';
 import type { BodyReader } from '../body.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { allowOnly } from '../methods.ts';
@@ -27,7 +27,7 @@ export function mountBatch(app: KvsApp, deps: HttpDeps, bodies: BodyReader): voi
     }
     const { incoming, outgoing } = c.env;
     assert(incoming !== undefined && outgoing !== undefined, 'a batch comes over a socket');
-    await answerBatch(incoming as IncomingMessage, outgoing as ServerResponse);
+    await answerBatch(incoming, outgoing);
     return RESPONSE_ALREADY_SENT;
   });
 

@@ -5,6 +5,7 @@ import type { BodyReader } from '../body.ts';
 import { send } from '../answer.ts';
 import { conditionOf, insteadOfVersion, insteadOfWrite } from '../conditions.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
+import { answerOfPut, idempotencyOf } from '../idempotency.ts';
 import { allowOnly } from '../methods.ts';
 import { assertJson, parseContentType } from '../value.ts';
 import { assertTakesWrites } from '../writable.ts';
@@ -26,15 +27,15 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
     const condition = conditionOf(c);
     const data = await bodies.read(c, deps.maxValueBytes);
     if (isJson) assertJson(data);
-    const [result] = await deps.store.write([{ kind: 'put', path, contentType, data, condition }]);
+    const idempotency = idempotencyOf(c, contentType, data);
+    const request = { kind: 'put', path, contentType, data, condition, idempotency } as const;
+    const [result] = await deps.store.write([request]);
     const refused = insteadOfWrite(result);
     if (refused !== undefined) return send(c, refused);
-    if (result?.outcome !== 'created' && result?.outcome !== 'replaced')
-      throw new Error('A put has no version');
-    const { uuid, timestamp } = result.version;
+    const { outcome, uuid, timestamp } = answerOfPut(result);
     const body = `{"uuid":"${uuid}","timestamp":${timestamp}}`;
     return send(c, {
-      status: result.outcome === 'created' ? 201 : 200,
+      status: outcome === 'created' ? 201 : 200,
       headers: {
         'Content-Type': 'application/json',
         'Content-Length': String(body.length),

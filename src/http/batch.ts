@@ -1,12 +1,12 @@
-import { KvsError } from '../../core/errors.ts';
-import { limits } from '../../core/limits.ts';
-import type { HttpDeps } from '../context.ts';
-import { assertTakesWrites } from '../writable.ts';
+import { KvsError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { HttpDeps } from './context.ts';
+import { assertTakesWrites } from './writable.ts';
 import { BatchGroup, type BatchLine, type Step } from './batch-group.ts';
 import type { BatchIntake } from './batch-intake.ts';
 import { parseLine, type BatchRequest } from './batch-line.ts';
 import { LineSplitter, type ByteBudget, type Unread } from './line-splitter.ts';
-import { failureLine, readLine, writeLine } from './result-line.ts';
+import { failureLine, readLine, writeLine } from './batch-result.ts';
 
 export type BatchDeps = Pick<
   HttpDeps,
@@ -127,16 +127,19 @@ export class Batch {
     const group = this.#gathering;
     this.#gathering = new BatchGroup();
     this.#running.add(group);
-    const results = this.#carryOut(group);
-    this.#sent = this.#sent.then(async () => {
-      const text = await results;
-      if (this.#sink.isOpen) await this.#sink.write(text);
-      this.#budget.release(group.bytes);
-      this.#running.delete(group);
-      if (!this.#gathering.isFull) this.#startIfIdle();
-      this.#whenDone?.();
-      this.#whenDone = undefined;
-    });
+    this.#sent = this.#send(group, this.#carryOut(group), this.#sent);
+  }
+
+  /** Sends the results of a group after those of the groups before it. */
+  async #send(group: BatchGroup, results: Promise<string>, before: Promise<void>): Promise<void> {
+    await before;
+    const text = await results;
+    if (this.#sink.isOpen) await this.#sink.write(text);
+    this.#budget.release(group.bytes);
+    this.#running.delete(group);
+    if (!this.#gathering.isFull) this.#startIfIdle();
+    this.#whenDone?.();
+    this.#whenDone = undefined;
   }
 
   async #carryOut(group: BatchGroup): Promise<string> {

@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import { KvsError } from '../../core/errors.ts';
-import { parsePath, type KeyPath } from '../../core/key-path.ts';
-import { limits } from '../../core/limits.ts';
-import type { WriteRequest } from '../../core/ports.ts';
-import { headerPattern } from '../../core/version.ts';
-import { assertJson, parseContentType } from '../value.ts';
+import { KvsError } from '../core/errors.ts';
+import { parsePath, type KeyPath } from '../core/key-path.ts';
+import { limits } from '../core/limits.ts';
+import type { WriteRequest } from '../core/ports.ts';
+import { headerPattern } from '../core/version.ts';
+import { assertJson, parseContentType } from './value.ts';
 import { memberText } from './json-member.ts';
 
 /** What one line of a batch asks for. */

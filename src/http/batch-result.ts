@@ -1,8 +1,8 @@
-import { KvsError } from '../../core/errors.ts';
-import type { WriteResult } from '../../core/ports.ts';
-import { isAbsentAt, type Version } from '../../core/version.ts';
-import { problems } from '../problem.ts';
-import { isJsonType, textOf } from '../value.ts';
+import { KvsError } from '../core/errors.ts';
+import type { WriteResult } from '../core/ports.ts';
+import { isAbsentAt, type Version } from '../core/version.ts';
+import { problems } from './problem.ts';
+import { isJsonType, textOf } from './value.ts';
 
 /** What came of the line `number` of a batch, as a line of its answer. */
 export function writeLine(number: number, result: WriteResult | undefined): string {
@@ -18,6 +18,8 @@ export function writeLine(number: number, result: WriteResult | undefined): stri
     case 'absent':
       return failureLine(number, notFound);
     case 'unmet':
+    case 'repeated':
+    case 'mismatched':
     case undefined:
       return failureLine(number, new KvsError('KVS_INTERNAL', 'The store gave no result for this line'));
   }
