@@ -43,8 +43,12 @@ export async function startNode(dataDir: string, settings: Record<string, unknow
 
 /** One run of the load generator. */
 export async function runLoad(plan: LoadPlan): Promise<LoadResult> {
-  const child = runScript('load-worker.ts', JSON.stringify(plan));
-  return JSON.parse(await firstMatch(child, /^(\{.*\})$/m)) as LoadResult;
+  return JSON.parse(await outputOf('load-worker.ts', plan)) as LoadResult;
+}
+
+/** Runs a script that takes a plan and prints one line of JSON: that line. */
+export function outputOf(script: string, plan: object): Promise<string> {
+  return firstMatch(runScript(script, JSON.stringify(plan)), /^(\{.*\})$/m);
 }
 
 /** Resident memory of a process, bytes; undefined where /proc does not tell. */

@@ -117,6 +117,7 @@ async function listenOn(
     clock: systemClock,
     logger,
     maxValueBytes: config.max_value_bytes,
+    requestTimeoutMs: config.request_timeout_ms,
     debugAccess: config.debug,
     heartbeatMs: Math.min(heartbeatMsMax, config.request_timeout_ms / 2),
     closing: closing.signal,

@@ -16,7 +16,7 @@ const encoder = new TextEncoder();
 // oxlint-disable-next-line no-control-regex
 const forbidden = /[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/u;
 
-// A path of these characters only, no longer than this, needs no decoding and no counting of bytes.
+// A path of these characters only, no longer than this, needs no decoding, no counting of bytes and no splitting.
 const plain =
   /^[A-Za-z0-9_~!$&'()*+,;=@-][A-Za-z0-9_~!$&'()*+,;=@.:-]*(?:\/[A-Za-z0-9_~!$&'()*+,;=@-][A-Za-z0-9_~!$&'()*+,;=@.:-]*)*$/;
 
@@ -28,7 +28,7 @@ const plain =
  * @throws KvsError KVS_BAD_PATH
  */
 export function parseEncodedPath(encoded: string): KeyPath {
-  if (encoded.length <= limits.pathBytesMax && plain.test(encoded)) return encoded as KeyPath;
+  if (isPlain(encoded)) return encoded;
   // HTTP clients that send raw bytes mean some encoding, and no header says which.
   if (/[^!-~]/.test(encoded)) throw bad('everything but visible ASCII must be percent-encoded');
   if (/%2f/i.test(encoded)) {
@@ -49,6 +49,7 @@ export function parseEncodedPath(encoded: string): KeyPath {
  * @throws KvsError KVS_BAD_PATH
  */
 export function parsePath(path: string): KeyPath {
+  if (isPlain(path)) return path;
   if (path === '') throw bad('the path is empty');
   if (path.length > limits.pathBytesMax || encoder.encode(path).length > limits.pathBytesMax) {
     throw bad(`the path is longer than ${limits.pathBytesMax} bytes of UTF-8`);
@@ -60,6 +61,10 @@ export function parsePath(path: string): KeyPath {
     if (segment === ':') throw bad('a lone ":" is reserved as a segment');
   }
   return path as KeyPath;
+}
+
+function isPlain(path: string): path is KeyPath {
+  return path.length <= limits.pathBytesMax && plain.test(path);
 }
 
 function bad(reason: string): KvsError {

@@ -43,6 +43,24 @@ export const limits = {
   requestsMax: 16_384,
   /** Bytes of request bodies that have not come whole yet. A body beyond them is refused with KVS_OVERLOADED. */
   bodiesBytesMax: 256 * 1_024 * 1_024,
+  /** Batches at one time. One more is refused with KVS_OVERLOADED. */
+  batchesMax: 16,
+  /** Lines of a batch that are carried out together; the next ones form the next group. */
+  batchLinesMax: 1_024,
+  /** Reads among them: their values wait in memory until the client has taken them. */
+  batchReadsMax: 64,
+  /** Bytes of these lines, unless a single line is larger. */
+  batchBytesMax: 1_024 * 1_024,
+  /** Groups of one batch that are under way. The request is read no further while there are so many. */
+  batchGroupsMax: 2,
+  /** What a line may have beside its value, bytes: every character of path and type may be escaped. */
+  batchLineSlackBytesMax: 8_192,
+  /** An Idempotency-Key, in characters of ASCII. A longer one is refused with KVS_BAD_REQUEST. */
+  idempotencyKeyBytesMax: 255,
+  /** Writes with an Idempotency-Key that are remembered. For one more, the oldest is forgotten. */
+  idempotencyEntriesMax: 65_536,
+  /** How long they are remembered, ms. */
+  idempotencyMs: 24 * 3_600_000,
   /** The body of a handshake between nodes. A larger one is refused with KVS_VALUE_TOO_LARGE. */
   handshakeBytesMax: 65_536,
   /** Members that a node knows at one time. One more is refused with KVS_OVERLOADED. */
@@ -124,6 +142,10 @@ export const limits = {
 } as const;
 
 assert(limits.commitWritesMax <= limits.pendingWritesMax, 'a full commit group fits in the queue');
+assert(
+  2 * limits.batchesMax * limits.batchGroupsMax * limits.batchLinesMax <= limits.pendingWritesMax,
+  'batches leave half of the queue to other writes',
+);
 assert(limits.commitBytesMax <= limits.pendingWriteBytesMax, 'a full commit group fits in the queue');
 assert(limits.valueBytesCeiling <= limits.pendingWriteBytesMax, 'the largest value fits in the queue');
 assert(limits.valueBytesCeiling < limits.messageBytesMax, 'the largest value fits in a message');

@@ -3,6 +3,7 @@ import type { KeyPath } from './key-path.ts';
 import type { Member, MemberChange } from './membership.ts';
 import type { MembershipNews } from './peer-calls.ts';
 import type { KeyVersion, Stamp, Version } from './version.ts';
+import type { WriteCondition } from './write-condition.ts';
 
 /** The wall clock. */
 export interface Clock {
@@ -31,6 +32,24 @@ export type LogFields = Readonly<Record<string, unknown>>;
 /** What a node accepts at the moment. */
 export type Mode = 'normal' | 'read-only' | 'syncing';
 
+/** By what a write that is sent again is known. */
+export interface Idempotency {
+  /** Chosen by the client, for one path. At most `limits.idempotencyKeyBytesMax` characters. */
+  readonly key: string;
+  /** The digest of what is written, 32 bytes: another one under the same key is a mistake. */
+  readonly fingerprint: Uint8Array;
+}
+
+/** What the first of several writes with the same idempotency key was answered. */
+export interface FirstAnswer {
+  readonly outcome: 'created' | 'replaced';
+  readonly uuid: string;
+  /** ms since the epoch. */
+  readonly timestamp: number;
+  /** ms since the epoch; undefined: never. */
+  readonly expiresAt: number | undefined;
+}
+
 /** A local write of one key. */
 export type WriteRequest =
   | {
@@ -42,8 +61,16 @@ export type WriteRequest =
       readonly encoding?: 'gzip' | undefined;
       /** ms since the epoch; undefined: never. */
       readonly expiresAt?: number | undefined;
+      readonly condition?: WriteCondition | undefined;
+      /** Looked at before the condition: what was done once need not be possible again. */
+      readonly idempotency?: Idempotency | undefined;
     }
-  | { readonly kind: 'delete'; readonly path: KeyPath };
+  | {
+      readonly kind: 'delete';
+      readonly path: KeyPath;
+      /** Of an absent key nothing can be deleted, whatever the condition says. */
+      readonly condition?: WriteCondition | undefined;
+    };
 
 export type WriteResult =
   /** The key was absent and has a value now. */
@@ -53,7 +80,13 @@ export type WriteResult =
   /** The key had a value and is absent now; `version` is the tombstone. */
   | { readonly outcome: 'deleted'; readonly version: Version }
   /** A delete of an absent key: nothing was written. */
-  | { readonly outcome: 'absent' };
+  | { readonly outcome: 'absent' }
+  /** The condition does not hold of the key's version, `current`; undefined: it is absent. Nothing was written. */
+  | { readonly outcome: 'unmet'; readonly current: Version | undefined }
+  /** The idempotency key is known: the write was done before, and nothing was written. */
+  | { readonly outcome: 'repeated'; readonly first: FirstAnswer }
+  /** The idempotency key is known from a write of something else. Nothing was written. */
+  | { readonly outcome: 'mismatched' };
 
 export type MergeResult =
   /** The version was greater than ours and is stored. */

@@ -112,7 +112,7 @@ export function plainBytes({ encoding, data }: Pick<Version, 'encoding' | 'data'
 }
 
 /** What HTTP can carry in a header: a version that a node could not serve must not come in. */
-const headerPattern = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
+export const headerPattern = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 
 const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 

@@ -4,6 +4,7 @@ import { problemAnswer, send } from './answer.ts';
 import { BodyReader } from './body.ts';
 import { rawPath, type HttpDeps, type KvsApp, type KvsEnv } from './context.ts';
 import { mountDebug } from './routes/debug.ts';
+import { mountBatch } from './routes/kv-batch.ts';
 import { mountHealth } from './routes/health.ts';
 import { mountKv } from './routes/kv.ts';
 import { mountMembers } from './routes/members.ts';
@@ -16,6 +17,7 @@ export function createApp(deps: HttpDeps): KvsApp {
     getPath: (request, options) => rawPath(request, options?.env),
   });
   const bodies = new BodyReader();
+  mountBatch(app, deps, bodies);
   mountKv(app, deps, bodies);
   mountHealth(app, deps);
   mountMembers(app, deps, bodies);

@@ -1,11 +1,25 @@
 import type { IncomingMessage } from 'node:http';
 import { KvsError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import type { ByteBudget } from './line-splitter.ts';
 import { header, type KvsContext } from './context.ts';
 
-/** Reads the bodies of requests; those that have not come whole yet share `limits.bodiesBytesMax`. */
-export class BodyReader {
+/**
+ * Reads the bodies of requests; those that have not come whole yet share `limits.bodiesBytesMax`, with what batches have
+ * of theirs.
+ */
+export class BodyReader implements ByteBudget {
   #pendingBytes = 0;
+
+  reserve(bytes: number): boolean {
+    if (this.#pendingBytes + bytes > limits.bodiesBytesMax) return false;
+    this.#pendingBytes += bytes;
+    return true;
+  }
+
+  release(bytes: number): void {
+    this.#pendingBytes -= bytes;
+  }
 
   /**
    * The whole body of a request.

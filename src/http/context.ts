@@ -36,6 +36,8 @@ export interface HttpDeps {
   readonly logger: Logger;
   /** The largest value, bytes. */
   readonly maxValueBytes: number;
+  /** How long a line of a batch may take to come, ms; other requests must come whole within it. */
+  readonly requestTimeoutMs: number;
   /** Who may read /debug: nobody, loopback clients, or everybody. */
   readonly debugAccess: 'off' | 'local' | 'on';
   /** How often a stream that has nothing to say says that it is there: below the server's time-out, ms. */

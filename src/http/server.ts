@@ -4,7 +4,8 @@ import type { AddressInfo, Socket } from 'node:net';
 import { KvsError, type KvsErrorCode } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import { problemAnswer } from './answer.ts';
-import type { KvsApp } from './context.ts';
+import { pathOfTarget, type KvsApp } from './context.ts';
+import { hasLongRequest } from './long-request.ts';
 import { peerPath } from './peer-endpoint.ts';
 import { problemBody, problems } from './problem.ts';
 import { noRoute, RoutePatterns } from './route-patterns.ts';
@@ -15,7 +16,10 @@ export interface ListenOptions {
   readonly host: string;
   /** 0: any free port. */
   readonly port: number;
-  /** The whole request must have come within this time; and a client must read its answer as fast. */
+  /**
+   * The whole request must have come within this time, unless its route sees to that itself; and a client must read
+   * its answer as fast.
+   */
   readonly requestTimeoutMs: number;
   /** The headers must have come within this time. */
   readonly headerTimeoutMs: number;
@@ -74,11 +78,19 @@ export async function listen(app: KvsApp, options: ListenOptions): Promise<HttpS
   server.maxHeadersCount = limits.headersMax;
   server.timeout = options.requestTimeoutMs;
   server.on('checkContinue', (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    // A batch has any length, and its route says itself whether it may come.
+    const isBatch = incoming.method === 'POST' && pathOfTarget(incoming.url ?? '') === '/kv/';
     const bytesMax = incoming.url === peerPath ? limits.messageBytesMax : options.maxValueBytes;
-    if (!(Number(incoming.headers['content-length']) > bytesMax)) outgoing.writeContinue();
+    const isTooLong = Number(incoming.headers['content-length']) > bytesMax;
+    if (!isBatch && !isTooLong) outgoing.writeContinue();
     void listener(incoming, outgoing);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (hasLongRequest(socket)) {
+      // Its answer has begun, and what it sends from now on is nothing.
+      if (error.code !== 'ERR_HTTP_REQUEST_TIMEOUT') socket.destroy();
+      return;
+    }
     const status = answerBrokenRequest(error, socket);
     if (status !== undefined) options.onAnswered?.({ route: noRoute, method: '', status, seconds: 0 });
   });

@@ -1,6 +1,6 @@
 import type { HybridClock } from '../core/hybrid-clock.ts';
 import type { KeyPath } from '../core/key-path.ts';
-import type { Change, MergeResult, WriteRequest, WriteResult } from '../core/ports.ts';
+import type { Change, Idempotency, MergeResult, WriteRequest, WriteResult } from '../core/ports.ts';
 import {
   compareVersions,
   diedAtMs,
@@ -10,7 +10,14 @@ import {
   type Stamp,
   type Version,
 } from '../core/version.ts';
+import { isMet } from '../core/write-condition.ts';
 import { DigestDeltas } from './digest-index.ts';
+import {
+  idempotencyId,
+  storedChange,
+  type IdempotencyLedger,
+  type LedgerChange,
+} from './idempotency-ledger.ts';
 import {
   digestEncodedIdentity,
   encodeIdentity,
@@ -50,6 +57,7 @@ export interface CommitContext {
   readonly originJoined: number;
   readonly tombstoneRetentionMs: number;
   readonly hybridClock: HybridClock;
+  readonly ledger: IdempotencyLedger;
   now(): number;
   uuid(): string;
 }
@@ -66,6 +74,8 @@ export class CommitGroup {
   readonly settled = new Map<KeyPath, StoredVersion | null>();
   /** Merged versions whose clock stood too far ahead to be followed. */
   readonly drifted: Change[] = [];
+  /** What the ledger holds already, and must not if the batch fails. */
+  readonly ledgerChanges: LedgerChange[] = [];
   #hasRemoved = false;
   /** By keyspace, those of one key in order. */
   readonly #operations = new Map<number, LevelOperation[]>();
@@ -129,8 +139,14 @@ export class CommitGroup {
     request: WriteRequest,
     current: StoredVersion | null,
   ): { result: WriteResult; next: StoredVersion | null } {
+    const repeated = this.#repeated(request);
+    if (repeated !== undefined) return { result: repeated, next: current };
     const isAbsent = current === null || isAbsentAt(current, this.#nowMs);
     if (request.kind === 'delete' && isAbsent) return { result: { outcome: 'absent' }, next: current };
+    const live = isAbsent ? undefined : current;
+    if (request.condition !== undefined && !isMet(request.condition, live?.uuid)) {
+      return { result: { outcome: 'unmet', current: live }, next: current };
+    }
     const stamp = this.#context.hybridClock.next(current ?? undefined);
     const isPut = request.kind === 'put';
     const version: StoredVersion = {
@@ -149,8 +165,38 @@ export class CommitGroup {
       retired: false,
     };
     this.#replace(request.path, version, current, true);
-    const outcome = isPut ? (isAbsent ? 'created' : 'replaced') : 'deleted';
+    if (!isPut) return { result: { outcome: 'deleted', version }, next: version };
+    const outcome = isAbsent ? 'created' : 'replaced';
+    if (request.idempotency !== undefined)
+      this.#remember(request.path, request.idempotency, outcome, version);
     return { result: { outcome, version }, next: version };
+  }
+
+  /** The result of a write that was done before; undefined when it was not. */
+  #repeated(request: WriteRequest): WriteResult | undefined {
+    if (request.kind !== 'put' || request.idempotency === undefined) return undefined;
+    const { path, idempotency } = request;
+    const first = this.#context.ledger.find(idempotencyId(path, idempotency), this.#nowMs);
+    if (first === undefined) return undefined;
+    return first.fingerprint === textOfFingerprint(idempotency)
+      ? { outcome: 'repeated', first }
+      : { outcome: 'mismatched' };
+  }
+
+  #remember(
+    path: KeyPath,
+    idempotency: Idempotency,
+    outcome: 'created' | 'replaced',
+    { uuid, timestamp, expiresAt }: Version,
+  ): void {
+    const fingerprint = textOfFingerprint(idempotency);
+    const entry = { outcome, uuid, timestamp, expiresAt, fingerprint, writtenMs: this.#nowMs };
+    for (const change of this.#context.ledger.add(idempotencyId(path, idempotency), entry)) {
+      this.ledgerChanges.push(change);
+      const { key, value } = storedChange(change);
+      if (value === undefined) this.#del(key);
+      else this.#put(key, value);
+    }
   }
 
   #merge(
@@ -268,3 +314,7 @@ export class CommitGroup {
 export const clockKey = metaKey('clock');
 
 const noData = new Uint8Array(0);
+
+function textOfFingerprint({ fingerprint }: Idempotency): string {
+  return Buffer.from(fingerprint).toString('base64');
+}

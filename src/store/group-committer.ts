@@ -319,6 +319,9 @@ export class GroupCommitter {
   #failAll(formed: FormedGroup, error: KvsError): void {
     const builtOnIt = this.#next;
     this.#next = undefined;
+    const { ledger } = this.#options.context;
+    if (builtOnIt !== undefined) ledger.undo(builtOnIt.group.ledgerChanges);
+    ledger.undo(formed.group.ledgerChanges);
     this.#fail(formed, error);
     if (builtOnIt !== undefined) this.#fail(builtOnIt, error);
   }

@@ -1,6 +1,7 @@
 import { assert } from '../core/errors.ts';
 import { hash128 } from '../core/hash.ts';
 import type { KeyPath } from '../core/key-path.ts';
+import type { FirstAnswer } from '../core/ports.ts';
 import { limits } from '../core/limits.ts';
 import { diedAtMs, type Stamp, type Version } from '../core/version.ts';
 
@@ -17,6 +18,7 @@ import { diedAtMs, type Stamp, type Version } from '../core/version.ts';
  *   'r'        instant of death 6, path                         empty: retired versions, not yet removed
  *   'l'        sequence 6                                       one commit of the change log
  *   'n'        name                                             a note
+ *   'i'        SHA-256 of path, NUL, idempotency key 32         what a write with that key was answered
  *   'm'        name                                             what the store keeps of itself; 'clock': the stamp (6, 4)
  *                                                               of the hybrid clock when a version was last removed
  *
@@ -35,6 +37,14 @@ import { diedAtMs, type Stamp, type Version } from '../core/version.ts';
  *               1  length of contentType, then contentType in UTF-8
  *                  data, to the end
  *
+ * What a write with an idempotency key was answered:
+ *
+ *        0      6  when it was written, by the wall clock
+ *        6      6  timestamp
+ *       12     16  uuid
+ *       28      1  bit 0: the key was absent before
+ *       29     32  SHA-256 of what was written, and of its content type
+ *
  * A commit of the change log:
  *
  *        0      6  the hybrid clock's timestamp after the commit
@@ -51,6 +61,7 @@ const space = {
   retired: 0x72,
   log: 0x6c,
   note: 0x6e,
+  idempotency: 0x69,
   meta: 0x6d,
 };
 
@@ -190,6 +201,44 @@ export function noteKey(name: string): Buffer {
   return pathKey(space.note, name);
 }
 
+/** `id`: in Base64. */
+export function idempotencyKey(id: string): Buffer {
+  return pathKey(space.idempotency, Buffer.from(id, 'base64'));
+}
+
+export function parseIdempotencyKey(key: Uint8Array): string {
+  return asBuffer(key).toString('base64', 1);
+}
+
+/** `fingerprint`: in Base64. */
+export interface IdempotencyRecord extends FirstAnswer {
+  readonly writtenMs: number;
+  readonly fingerprint: string;
+}
+
+export function encodeIdempotency(entry: IdempotencyRecord): Buffer {
+  const bytes = Buffer.alloc(67);
+  bytes.writeUIntBE(entry.writtenMs, 0, 6);
+  bytes.writeUIntBE(entry.timestamp, 6, 6);
+  writeUuid(entry.uuid, bytes, 12);
+  bytes[28] = entry.outcome === 'created' ? 1 : 0;
+  bytes.writeUIntBE(entry.expiresAt ?? 0, 29, 6);
+  bytes.write(entry.fingerprint, 35, 'base64');
+  return bytes;
+}
+
+export function decodeIdempotency(value: Uint8Array): IdempotencyRecord {
+  const bytes = asBuffer(value);
+  return {
+    writtenMs: bytes.readUIntBE(0, 6),
+    timestamp: bytes.readUIntBE(6, 6),
+    uuid: readUuid(bytes, 12),
+    outcome: (byte(bytes, 28) & 1) === 1 ? 'created' : 'replaced',
+    expiresAt: bytes.readUIntBE(29, 6) || undefined,
+    fingerprint: bytes.toString('base64', 35),
+  };
+}
+
 export function metaKey(name: string): Buffer {
   return pathKey(space.meta, name);
 }
@@ -199,6 +248,7 @@ export const timeRange: Range = wholeSpace(space.time);
 export const hashRange: Range = wholeSpace(space.hash);
 export const retiredRange: Range = wholeSpace(space.retired);
 export const logRange: Range = wholeSpace(space.log);
+export const idempotencyRange: Range = wholeSpace(space.idempotency);
 
 /** `identity`: the version's own, encoded; a write needs it in three places. */
 export function encodeRecord(

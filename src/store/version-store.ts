@@ -41,6 +41,7 @@ import {
 } from './keyspace.ts';
 import type { GzipPacker } from './gzip-packer.ts';
 import { countKeys, listKeys } from './key-listing.ts';
+import { IdempotencyLedger } from './idempotency-ledger.ts';
 import { asBytes, storageError, type Level } from './level.ts';
 import { closeIdentity, openIdentity, type StoreIdentity } from './store-identity.ts';
 import { VersionCache } from './version-cache.ts';
@@ -100,7 +101,8 @@ export async function openVersionStore(options: VersionStoreOptions): Promise<Op
     );
     const removed = await level.get<Uint8Array, Uint8Array>(clockKey, asBytes);
     const clocks = [end.clock, ...(removed === undefined ? [] : [decodeStamp(removed)])];
-    return new LevelVersionStore(options, identity, log, end, clocks);
+    const ledger = await IdempotencyLedger.open(level);
+    return new LevelVersionStore(options, identity, log, end, clocks, ledger);
   } catch (error) {
     await level.close();
     throw error;
@@ -120,6 +122,8 @@ class LevelVersionStore implements OpenVersionStore {
   readonly #events: EventReader;
   readonly #writeListeners = new Set<(commit: Commit) => void>();
   readonly #commitListeners = new Set<(commit: Commit) => void>();
+  /** Keys whose values are being compressed, until their writes are submitted or done. */
+  readonly #packing = new Map<KeyPath, Promise<unknown>>();
   #commits = 0;
   #commitWrites = 0;
   #localWrites = 0;
@@ -134,6 +138,7 @@ class LevelVersionStore implements OpenVersionStore {
     log: ChangeLog,
     end: LogEnd,
     clocks: readonly Stamp[],
+    ledger: IdempotencyLedger,
   ) {
     this.storeId = identity.storeId;
     this.createdAt = identity.createdAt;
@@ -154,6 +159,7 @@ class LevelVersionStore implements OpenVersionStore {
         originJoined: identity.createdAt,
         tombstoneRetentionMs: options.tombstoneRetentionMs,
         hybridClock,
+        ledger,
         now: () => options.clock.now(),
         uuid: () => options.random.uuid(),
       },
@@ -194,7 +200,28 @@ class LevelVersionStore implements OpenVersionStore {
 
   write(requests: readonly WriteRequest[]): Promise<WriteResult[]> {
     const packed = this.#options.packer?.pack(requests) ?? requests;
-    return packed instanceof Promise ? packed.then((ready) => this.#write(ready)) : this.#write(packed);
+    const earlier = this.#packing.size === 0 ? [] : requests.flatMap(({ path }) => this.#packing.get(path) ?? []);
+    if (!(packed instanceof Promise) && earlier.length === 0) return this.#write(packed);
+    return this.#writeLater(requests, packed, earlier);
+  }
+
+  /** While values are being compressed, later writes of the same keys wait: they must not come before them. */
+  async #writeLater(
+    requests: readonly WriteRequest[],
+    packed: readonly WriteRequest[] | Promise<readonly WriteRequest[]>,
+    earlier: readonly Promise<unknown>[],
+  ): Promise<WriteResult[]> {
+    const ready = Promise.allSettled(earlier).then(() => packed);
+    // In an object: who waits for its turn does not wait for the disk.
+    const submitted = ready.then((writes) => ({ results: this.#write(writes) }));
+    for (const { path } of requests) this.#packing.set(path, submitted);
+    try {
+      return await (await submitted).results;
+    } finally {
+      for (const { path } of requests) {
+        if (this.#packing.get(path) === submitted) this.#packing.delete(path);
+      }
+    }
   }
 
   #write(requests: readonly WriteRequest[]): Promise<WriteResult[]> {

@@ -113,6 +113,7 @@ export async function makeApp(overrides: Partial<HttpDeps> = {}): Promise<HttpUn
     clock,
     logger,
     maxValueBytes: 1024,
+    requestTimeoutMs: 10_000,
     debugAccess: 'local',
     heartbeatMs: 15_000,
     closing: closing.signal,

@@ -9,6 +9,7 @@ import type { Level } from '../../src/store/level.ts';
 import type { OpenVersionStore } from '../../src/store/version-store.ts';
 import { foreign, memoryLevel, openTestStore } from '../store/harness.ts';
 import { makeApp, serve, type HttpUnderTest } from './harness.ts';
+import { WatchReader } from './watch-reader.ts';
 
 const bytesMin = 4_096;
 const bytesMax = 1_024 * 1_024;
@@ -201,5 +202,44 @@ describe('a body with a Content-Encoding', () => {
 
   it('of identity is taken', async () => {
     expect((await ask('PUT', { 'Content-Encoding': 'Identity' }, jsonOf(10))).status).toBe(201);
+  });
+});
+
+describe('a value that is stored in gzip', () => {
+  const value = jsonOf(20_000);
+
+  it('is listed, watched and read in a batch as it was sent', async () => {
+    await put(value);
+    const url = `http://127.0.0.1:${server.port}/kv/`;
+    const listed = (await (await fetch(`${url}?values`)).json()) as { children: Record<string, unknown>[] };
+    expect(listed.children).toMatchObject([{ bytes: value.length, value: JSON.parse(value.toString()) }]);
+
+    const reader = await WatchReader.open(`${url}?watch`);
+    await put(value);
+    await reader.until(() => reader.events.length === 1);
+    expect(reader.events[0]?.data.value).toEqual(JSON.parse(value.toString()));
+    reader.response.destroy();
+
+    const batch = await fetch(url, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/x-ndjson' },
+      body: '{"op":"get","path":"key"}\n',
+    });
+    expect(await batch.json()).toMatchObject({ status: 200, value: JSON.parse(value.toString()) });
+  });
+
+  it('has the same version under both of its tags', async () => {
+    await put(value);
+    const plain = String((await ask('GET')).headers['etag']);
+    const packed = String((await ask('GET', acceptGzip)).headers['etag']);
+    expect(packed).not.toBe(plain);
+    for (const tag of [plain, packed]) {
+      expect(await ask('GET', { 'If-None-Match': tag })).toMatchObject({ status: 304, headers: { etag: plain } });
+      const answer = await ask('GET', { 'If-None-Match': tag, ...acceptGzip });
+      expect(answer).toMatchObject({ status: 304, headers: { etag: packed, vary: 'Accept-Encoding' } });
+      expect((await ask('GET', { 'If-Match': tag })).status).toBe(200);
+    }
+    expect((await ask('PUT', { 'If-Match': packed }, value)).status).toBe(200);
+    expect((await ask('PUT', { 'If-Match': packed }, value)).status).toBe(412);
   });
 });

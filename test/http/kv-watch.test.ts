@@ -84,7 +84,7 @@ describe('A watch of a key', () => {
     const [third] = await store.write([del('users/john')]);
     await reader.untilTold('delete users/john');
     const uuids = [first, second, third].map(
-      (result) => result?.outcome !== 'absent' && result?.version.uuid,
+      (result) => result !== undefined && 'version' in result && result.version.uuid,
     );
     const common = { path: 'users/john', timestamp: clock.ms };
     expect(reader.events.map(({ event, data }) => ({ event, ...data }))).toEqual([

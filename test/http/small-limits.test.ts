@@ -4,6 +4,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest';
 import { limits } from '../../src/core/limits.ts';
 import type { Version } from '../../src/core/version.ts';
 import { PeerClient } from '../../src/http/peer-client.ts';
+import { batch } from './batch-client.ts';
 import { makeApp, rawRequest, serve } from './harness.ts';
 import { WatchReader } from './watch-reader.ts';
 
@@ -117,6 +118,23 @@ describe('more bytes of bodies than may be on their way', () => {
     await untilSmall(port, 503);
     slow[1]?.destroy();
     await untilSmall(port, 200);
+  });
+});
+
+describe('a line of a batch that finds no room beside other bodies', () => {
+  it('is refused, and the next one is taken', async () => {
+    const { port } = await start();
+    const line = { op: 'put', path: 'k', value: 'x'.repeat(900) };
+    const spaces = ' '.repeat(limits.bodiesBytesMax);
+    const results = await batch(port, line, `${JSON.stringify(line)}${spaces}`);
+    expect(results).toMatchObject([
+      { line: 1, status: 201 },
+      { line: 2, status: 503, code: 'KVS_OVERLOADED' },
+    ]);
+    // All that was reserved is free again.
+    for (let i = 0; i < 3; i++) {
+      expect(await batch(port, line, line)).toMatchObject([{ status: 200 }, { status: 200 }]);
+    }
   });
 });
 

@@ -110,7 +110,7 @@ export class SimulatedCluster {
     try {
       const before = await node.store.get(request.path);
       const [result] = await node.store.write([request]);
-      if (result === undefined || result.outcome === 'absent') return undefined;
+      if (result === undefined || !('version' in result)) return undefined;
       // A process that has ended answers nobody.
       if (this.world.node(name).runs !== run) return undefined;
       this.history.acknowledge(name, request.path, result.version, before);

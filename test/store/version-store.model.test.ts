@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { KeyPath } from '../../src/core/key-path.ts';
 import { compareVersions, isAbsentAt, isConflict, type Version } from '../../src/core/version.ts';
+import type { WriteCondition } from '../../src/core/write-condition.ts';
 import type { OpenVersionStore } from '../../src/store/version-store.ts';
 import { audit } from './audit.ts';
 import {
@@ -18,6 +19,10 @@ const keys = ['a', 'a/b', 'b', '_ts:', 'ü'] as KeyPath[];
 const key = fc.constantFrom(...keys);
 const hours = fc.integer({ min: 0, max: 40 });
 
+/** `current` is the version that the model holds, dead or alive; `other` is one that no key ever has. */
+const tags = fc.constantFrom('any', 'current', 'other', undefined);
+const condition = fc.option(fc.record({ match: tags, noneMatch: tags }), { nil: undefined, freq: 2 });
+
 const step = fc.oneof(
   {
     weight: 6,
@@ -25,9 +30,10 @@ const step = fc.oneof(
       kind: fc.constant('put' as const),
       key,
       ttlHours: fc.option(hours, { nil: undefined }),
+      condition,
     }),
   },
-  { weight: 3, arbitrary: fc.record({ kind: fc.constant('delete' as const), key }) },
+  { weight: 3, arbitrary: fc.record({ kind: fc.constant('delete' as const), key, condition }) },
   {
     weight: 6,
     arbitrary: fc.record({
@@ -62,6 +68,24 @@ class Model {
   }
 }
 
+type Condition = typeof condition extends fc.Arbitrary<infer T> ? T : never;
+type Tags = typeof tags extends fc.Arbitrary<infer T> ? T : never;
+
+function conditionFor(wanted: Condition, current: Version | undefined): WriteCondition | undefined {
+  const tagsOf = (name: Tags) => {
+    if (name === undefined || name === 'any') return name === 'any' ? '*' : undefined;
+    return name === 'current' && current !== undefined ? [current.uuid] : [testUuid(999_999)];
+  };
+  return wanted && { ifMatch: tagsOf(wanted.match), ifNoneMatch: tagsOf(wanted.noneMatch) };
+}
+
+/** Whether a write is carried out, in the words of the documentation. */
+function holds(wanted: Condition, isAbsent: boolean): boolean {
+  if (wanted === undefined) return true;
+  const names = (name: Tags) => !isAbsent && (name === 'any' || name === 'current');
+  return (wanted.match === undefined || names(wanted.match)) && !names(wanted.noneMatch);
+}
+
 class Run {
   readonly level = memoryLevel();
   readonly clock = new FixedClock();
@@ -84,10 +108,17 @@ class Run {
       case 'put': {
         const { key: path, ttlHours } = item;
         const expiresAt = ttlHours === undefined ? undefined : this.clock.ms + ttlHours * hourMs;
-        const request = { kind: 'put', path, contentType: '', data: Buffer.from('x'), expiresAt } as const;
         const before = this.model.current.get(path);
+        const condition = conditionFor(item.condition, before);
+        const data = Buffer.from('x');
+        const request = { kind: 'put', path, contentType: '', data, expiresAt, condition } as const;
         const [result] = await this.store.write([request]);
         const isAbsent = before === undefined || isAbsentAt(before, this.clock.ms);
+        if (!holds(item.condition, isAbsent)) {
+          const current = result?.outcome === 'unmet' ? result.current?.uuid : 'written';
+          expect(current).toBe(isAbsent ? undefined : before.uuid);
+          return;
+        }
         expect(result?.outcome).toBe(isAbsent ? 'created' : 'replaced');
         if (result?.outcome === 'created' || result?.outcome === 'replaced') {
           if (before !== undefined) expect(compareVersions(result.version, before)).toBeGreaterThan(0);
@@ -98,9 +129,11 @@ class Run {
       case 'delete': {
         const { key: path } = item;
         const before = this.model.current.get(path);
-        const [result] = await this.store.write([{ kind: 'delete', path }]);
+        const condition = conditionFor(item.condition, before);
+        const [result] = await this.store.write([{ kind: 'delete', path, condition }]);
         const isAbsent = before === undefined || isAbsentAt(before, this.clock.ms);
-        expect(result?.outcome).toBe(isAbsent ? 'absent' : 'deleted');
+        const done = holds(item.condition, isAbsent) ? 'deleted' : 'unmet';
+        expect(result?.outcome).toBe(isAbsent ? 'absent' : done);
         if (result?.outcome === 'deleted') this.model.current.set(path, result.version);
         return;
       }

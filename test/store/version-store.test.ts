@@ -142,7 +142,7 @@ describe.each(Object.entries(places))('a version store on %s', (_, makePlace) =>
         Array.from({ length: 200 }, (_unused, i) => writeOne(store, put('k', String(i)))),
       );
       const stamps = results.map((result) =>
-        result?.outcome === 'absent' ? undefined : result?.version.counter,
+        result !== undefined && 'version' in result ? result.version.counter : undefined,
       );
       expect(stamps).toEqual(Array.from({ length: 200 }, (_unused, i) => i));
       expect(text(await store.get(path('k')))).toBe('199');
@@ -564,6 +564,19 @@ describe.each(Object.entries(places))('a version store on %s', (_, makePlace) =>
       expect([retired.data.length, retired.encoding]).toEqual([0, undefined]);
       expect(() => checkVersion(retired)).not.toThrow();
       await store.merge([{ path: path('k'), version: retired }]);
+    });
+
+    it('keeps the order of writes of a key of which the earlier takes long to compress', async () => {
+      const { store } = await open({ packer: new GzipPacker(1) });
+      const long = `"${'slow '.repeat(100_000)}"`;
+      const order: string[] = [];
+      await Promise.all([
+        store.write([put('k', long)]).then(() => order.push('long')),
+        store.write([put('k', '1')]).then(() => order.push('short')),
+        store.write([put('other', '1')]).then(() => order.push('other')),
+      ]);
+      expect(order.indexOf('other')).toBeLessThan(order.indexOf('long'));
+      expect(text(await store.get(path('k')))).toBe('1');
     });
 
     it('ends when an update without it comes in time', async () => {

@@ -1,35 +1,27 @@
 import { KvsError } from '../../core/errors.ts';
 import type { Version } from '../../core/version.ts';
-import { prefersGzip } from '../accept-encoding.ts';
 import { send } from '../answer.ts';
 import { header, type KvsContext } from '../context.ts';
+import { tagHeadersOf, takesGzip } from '../entity-tag.ts';
 import { plainValue } from '../plain-value.ts';
 
 /**
  * Answers with a value that is stored in gzip: as it is to a client that takes gzip, and decompressed to any other.
- * `headers`: those of the value as it was sent.
+ * `headersOfPlain`: those of the value as it was sent.
  */
 export async function sendPacked(
   c: KvsContext,
   version: Version,
-  headers: Readonly<Record<string, string>>,
+  headersOfPlain: Readonly<Record<string, string>>,
 ): Promise<Response> {
-  if (prefersGzip(header(c, 'accept-encoding'))) {
-    const packed = {
-      ...headers,
-      Vary: 'Accept-Encoding',
-      'Content-Encoding': 'gzip',
-      'Content-Length': String(version.data.length),
-      ETag: `"${version.uuid}${gzipSuffix}"`,
-    };
-    return send(c, { status: 200, headers: packed, body: version.data });
+  const headers = { ...headersOfPlain, ...tagHeadersOf(c, version) };
+  if (takesGzip(c, version)) {
+    const packed = { 'Content-Encoding': 'gzip', 'Content-Length': String(version.data.length) };
+    return send(c, { status: 200, headers: { ...headers, ...packed }, body: version.data });
   }
   const body = c.req.method === 'HEAD' ? null : await plainValue(version);
-  return send(c, { status: 200, headers: { ...headers, Vary: 'Accept-Encoding' }, body });
+  return send(c, { status: 200, headers, body });
 }
-
-/** What stands behind the uuid in the ETag of a value in gzip: other bytes need another ETag (RFC 9110, section 8.8.3). */
-export const gzipSuffix = '-gzip';
 
 /**
  * Refuses a body that says it is encoded: what is stored is the value, and in which form is the node's own affair.

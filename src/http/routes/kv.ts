@@ -1,17 +1,18 @@
-import { isUtf8 } from 'node:buffer';
 import { KvsError } from '../../core/errors.ts';
 import { parseEncodedPath, type KeyPath } from '../../core/key-path.ts';
-import { limits } from '../../core/limits.ts';
 import { isAbsentAt, plainBytes, type Version } from '../../core/version.ts';
 import type { BodyReader } from '../body.ts';
 import { send } from '../answer.ts';
-import { isJsonType } from '../json-value.ts';
+import { conditionOf, insteadOfVersion, insteadOfWrite } from '../conditions.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
+import { answerOfPut, idempotencyOf } from '../idempotency.ts';
 import { allowOnly } from '../methods.ts';
 import { isPrefix, KvList } from './kv-list.ts';
 import { assertNotEncoded, sendPacked } from './kv-encoding.ts';
-import { instantAfter, ttlMsOf, withExpiry } from './kv-expiry.ts';
+import { instantAfter, ttlMsOf, withExpiry } from '../ttl.ts';
 import { watchRoute } from './kv-watch.ts';
+import { assertJson, parseContentType } from '../value.ts';
+import { assertTakesWrites } from '../writable.ts';
 
 const prefixLength = '/kv/'.length;
 
@@ -32,20 +33,24 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   app.put('/kv/*', async (c) => {
     assertWritable();
     const path = pathOf(c);
-    const { contentType, isJson } = contentTypeOf(c);
+    const { contentType, isJson } = parseContentType(header(c, 'content-type') ?? '');
     const ttlMs = ttlMsOf(c);
+    const condition = conditionOf(c);
     assertNotEncoded(c);
     const data = await bodies.read(c, deps.maxValueBytes);
     if (isJson) assertJson(data);
+    const idempotency = idempotencyOf(c, { contentType, ttlMs, data });
     const expiresAt = instantAfter(ttlMs, deps.clock.now());
-    const [result] = await deps.store.write([{ kind: 'put', path, contentType, data, expiresAt }]);
-    if (result?.outcome !== 'created' && result?.outcome !== 'replaced')
-      throw new Error('A put has no version');
-    const { uuid, timestamp } = result.version;
-    const expiry = expiresAt === undefined ? '' : `,"expires_at":${expiresAt}`;
+    const request = { kind: 'put', path, contentType, data, expiresAt, condition, idempotency } as const;
+    const [result] = await deps.store.write([request]);
+    const refused = insteadOfWrite(result);
+    if (refused !== undefined) return send(c, refused);
+    const first = answerOfPut(result);
+    const { outcome, uuid, timestamp } = first;
+    const expiry = first.expiresAt === undefined ? '' : `,"expires_at":${first.expiresAt}`;
     const body = `{"uuid":"${uuid}","timestamp":${timestamp}${expiry}}`;
     return send(c, {
-      status: result.outcome === 'created' ? 201 : 200,
+      status: outcome === 'created' ? 201 : 200,
       headers: {
         'Content-Type': 'application/json',
         'Content-Length': String(body.length),
@@ -58,8 +63,11 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   app.delete('/kv/*', async (c) => {
     if (isPrefix(c.req.path)) return list.delete(c);
     assertWritable();
-    const [result] = await deps.store.write([{ kind: 'delete', path: pathOf(c) }]);
+    const condition = conditionOf(c);
+    const [result] = await deps.store.write([{ kind: 'delete', path: pathOf(c), condition }]);
     if (result?.outcome === 'absent') throw notFound();
+    const refused = insteadOfWrite(result);
+    if (refused !== undefined) return send(c, refused);
     return send(c, { status: 204, headers: {}, body: null });
   });
 
@@ -72,26 +80,20 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   function answer(c: KvsContext, version: Version | null | undefined): Response | Promise<Response> {
     const now = deps.clock.now();
     if (version === null || version === undefined || isAbsentAt(version, now)) throw notFound();
+    const instead = insteadOfVersion(c, version);
+    if (instead !== undefined) return send(c, instead);
     const headers = withExpiry(headersOf(version), version, now);
     if (version.encoding !== undefined) return sendPacked(c, version, headers);
     return send(c, { status: 200, headers, body: version.data });
   }
 
   function assertWritable(): void {
-    if (!deps.status.isReady()) throw new KvsError('KVS_NOT_READY', 'The node is starting or stopping');
-    const mode = deps.status.mode();
-    if (mode === 'read-only') throw new KvsError('KVS_READ_ONLY', 'This node takes no writes from clients');
-    if (mode === 'syncing')
-      throw new KvsError('KVS_SYNCING', 'This node takes no writes until it has its data');
+    assertTakesWrites(deps.status);
   }
 }
 
 function pathOf(c: KvsContext): KeyPath {
   return parseEncodedPath(c.req.path.slice(prefixLength));
-}
-
-function textOf(data: Uint8Array): string {
-  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString();
 }
 
 /** A version never changes, and neither do its headers: what is read again and again needs them made only once. */
@@ -114,27 +116,4 @@ function headersOf(version: Version): Readonly<Record<string, string>> {
 
 function notFound(): KvsError {
   return new KvsError('KVS_KEY_NOT_FOUND', 'There is no such key');
-}
-
-const formType = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
-
-/** A missing type, and the one that curl sends for `-d` by itself, mean JSON. */
-function contentTypeOf(c: KvsContext): { contentType: string; isJson: boolean } {
-  const sent = header(c, 'content-type')?.trim() ?? '';
-  if (Buffer.byteLength(sent) > limits.contentTypeBytesMax) {
-    throw new KvsError('KVS_BAD_REQUEST', `Content-Type is longer than ${limits.contentTypeBytesMax} bytes`);
-  }
-  if (sent === '' || formType.test(sent)) return { contentType: 'application/json', isJson: true };
-  return { contentType: sent, isJson: isJsonType(sent) };
-}
-
-/** The bytes are stored as they came; they only must be JSON (RFC 8259), in UTF-8. */
-function assertJson(data: Uint8Array): void {
-  if (data.length === 0) throw new KvsError('KVS_BAD_BODY', 'The body is empty; JSON was expected');
-  if (!isUtf8(data)) throw new KvsError('KVS_BAD_BODY', 'The body is not valid UTF-8');
-  try {
-    JSON.parse(textOf(data));
-  } catch (cause) {
-    throw new KvsError('KVS_BAD_BODY', 'The body is not valid JSON', { cause });
-  }
 }

@@ -1,7 +1,7 @@
-import { KvsError } from '../../core/errors.ts';
-import { limits } from '../../core/limits.ts';
-import type { Version } from '../../core/version.ts';
-import { header, type KvsContext } from '../context.ts';
+import { KvsError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { Version } from '../core/version.ts';
+import { header, type KvsContext } from './context.ts';
 
 /** Seconds in decimal, such as `90` or `0.25`. */
 const secondsPattern = /^\d{1,10}(?:\.\d{1,9})?$/;

@@ -1,0 +1,217 @@
+import { KvsError } from '../core/errors.ts';
+import { limits } from '../core/limits.ts';
+import type { HttpDeps } from './context.ts';
+import { assertTakesWrites } from './writable.ts';
+import { BatchGroup, type BatchLine, type Step } from './batch-group.ts';
+import type { BatchIntake } from './batch-intake.ts';
+import { parseLine, type BatchRequest } from './batch-line.ts';
+import { LineSplitter, type ByteBudget, type Unread } from './line-splitter.ts';
+import { failureLine, readLine, writeLine } from './batch-result.ts';
+
+export type BatchDeps = Pick<
+  HttpDeps,
+  'store' | 'status' | 'clock' | 'logger' | 'maxValueBytes' | 'requestTimeoutMs'
+>;
+
+const space = 0x20;
+const tab = 0x09;
+const carriageReturn = 0x0d;
+
+/** Where the results go. */
+export interface ResultSink {
+  /** False once nobody is there any more. */
+  readonly isOpen: boolean;
+  /** Settles when there is room for more, or nobody is there any more. */
+  write(text: string): Promise<void>;
+}
+
+/**
+ * Carries out the lines of one request while they come, and sends their results in the same order.
+ *
+ * Lines gather in a group. It is carried out when it is full, or when nothing else is under way: a client that waits for
+ * each result gets it at once, and one that sends as fast as it can has many lines in one commit. A group is done when
+ * its results are sent. Only so many are under way, and until one is done the request is not read.
+ */
+export class Batch {
+  readonly #deps: BatchDeps;
+  readonly #budget: ByteBudget;
+  readonly #sink: ResultSink;
+  readonly #splitter: LineSplitter;
+  #lines = 0;
+  #gathering = new BatchGroup();
+  readonly #running = new Set<BatchGroup>();
+  /** Settles when the results of all groups that were started are sent. */
+  #sent: Promise<void> = Promise.resolve();
+  #whenDone: (() => void) | undefined;
+
+  constructor(deps: BatchDeps, budget: ByteBudget, sink: ResultSink) {
+    this.#deps = deps;
+    this.#budget = budget;
+    this.#sink = sink;
+    this.#splitter = new LineSplitter(deps.maxValueBytes, budget);
+  }
+
+  /** Settles when every line that came has its result, or its client is gone and the store is done with them. */
+  async run(intake: BatchIntake): Promise<void> {
+    try {
+      for (let chunk = await intake.next(); chunk !== undefined; chunk = await intake.next()) {
+        for (const line of this.#splitter.split(chunk)) {
+          intake.startLine();
+          this.#gather(line);
+          while (this.#gathering.isFull) await this.#startWhenPossible();
+        }
+        this.#startIfIdle();
+      }
+      this.#finish(intake);
+      while (this.#gathering.lines.length > 0) await this.#startWhenPossible();
+    } finally {
+      this.#splitter.drop();
+      await this.#sent;
+    }
+  }
+
+  /** The last line needs no end; but of one that broke off nobody knows what it should have been. */
+  #finish({ end }: BatchIntake): void {
+    const rest = end === 'whole' ? this.#splitter.rest() : undefined;
+    if (rest !== undefined) this.#gather(rest);
+    if (end === 'late') {
+      const seconds = this.#deps.requestTimeoutMs / 1_000;
+      const error = new KvsError('KVS_REQUEST_TIMEOUT', `The line did not come within ${seconds} s`);
+      this.#gathering.add({ number: this.#lines + 1, request: error }, 0);
+    }
+    if (end === 'closing') {
+      const error = new KvsError(
+        'KVS_NOT_READY',
+        'The node is stopping: this line was not read, nor what follows',
+      );
+      this.#gathering.add({ number: this.#lines + 1, request: error }, 0);
+    }
+  }
+
+  #gather(line: Buffer | Unread): void {
+    const number = ++this.#lines;
+    if (typeof line === 'string') {
+      this.#gathering.add({ number, request: unreadError(line) }, 0);
+    } else if (isBlank(line)) {
+      this.#budget.release(line.length);
+    } else {
+      this.#gathering.add({ number, request: this.#read(line) }, line.length);
+    }
+  }
+
+  #read(line: Buffer): BatchRequest | KvsError {
+    const { maxValueBytes, clock } = this.#deps;
+    try {
+      return parseLine(line, { maxValueBytes, nowMs: clock.now() });
+    } catch (error) {
+      return this.#explain(error);
+    }
+  }
+
+  #startIfIdle(): void {
+    if (this.#running.size === 0 && this.#gathering.lines.length > 0) this.#start();
+  }
+
+  /** Starts the group, or waits for another one to be done: then there may be none to start any more. */
+  async #startWhenPossible(): Promise<void> {
+    if (this.#canStart()) this.#start();
+    else await new Promise<void>((resolve) => (this.#whenDone = resolve));
+  }
+
+  #canStart(): boolean {
+    if (this.#running.size >= limits.batchGroupsMax) return false;
+    return [...this.#running].every((group) => this.#gathering.mayRunBeside(group));
+  }
+
+  #start(): void {
+    const group = this.#gathering;
+    this.#gathering = new BatchGroup();
+    this.#running.add(group);
+    this.#sent = this.#send(group, this.#carryOut(group), this.#sent);
+  }
+
+  /** Sends the results of a group after those of the groups before it. */
+  async #send(group: BatchGroup, results: Promise<string>, before: Promise<void>): Promise<void> {
+    await before;
+    const text = await results;
+    if (this.#sink.isOpen) await this.#sink.write(text);
+    this.#budget.release(group.bytes);
+    this.#running.delete(group);
+    if (!this.#gathering.isFull) this.#startIfIdle();
+    this.#whenDone?.();
+    this.#whenDone = undefined;
+  }
+
+  async #carryOut(group: BatchGroup): Promise<string> {
+    const results: string[] = group.lines.map(({ number, request }) =>
+      request instanceof KvsError ? failureLine(number, request) : '',
+    );
+    for (const step of group.steps()) {
+      await Promise.all([this.#write(step, group.lines, results), this.#readAll(step, group.lines, results)]);
+    }
+    return results.join('');
+  }
+
+  async #write(
+    { writes, writeIndexes }: Step,
+    lines: readonly BatchLine[],
+    results: string[],
+  ): Promise<void> {
+    if (writes.length === 0) return;
+    const { store, status } = this.#deps;
+    try {
+      assertTakesWrites(status);
+      const outcomes = await store.write(writes);
+      writeIndexes.forEach((index, i) => (results[index] = writeLine(numberOf(lines, index), outcomes[i])));
+    } catch (error) {
+      this.#failAll(writeIndexes, error, lines, results);
+    }
+  }
+
+  async #readAll(
+    { reads, readIndexes }: Step,
+    lines: readonly BatchLine[],
+    results: string[],
+  ): Promise<void> {
+    if (reads.length === 0) return;
+    const { store, clock } = this.#deps;
+    try {
+      const versions = await Promise.all(reads.map((path) => store.get(path)));
+      const nowMs = clock.now();
+      for (const [i, index] of readIndexes.entries()) {
+        results[index] = await readLine(numberOf(lines, index), versions[i], nowMs);
+      }
+    } catch (error) {
+      this.#failAll(readIndexes, error, lines, results);
+    }
+  }
+
+  #failAll(indexes: readonly number[], cause: unknown, lines: readonly BatchLine[], results: string[]): void {
+    const error = this.#explain(cause);
+    for (const index of indexes) results[index] = failureLine(numberOf(lines, index), error);
+  }
+
+  #explain(error: unknown): KvsError {
+    if (error instanceof KvsError) return error;
+    this.#deps.logger.error('A line of a batch failed unexpectedly', { error });
+    return new KvsError('KVS_INTERNAL', 'Something went wrong here; the log of the node says what');
+  }
+}
+
+function numberOf(lines: readonly BatchLine[], index: number): number {
+  return lines[index]?.number ?? 0;
+}
+
+function unreadError(unread: Unread): KvsError {
+  return unread === 'tooLong'
+    ? new KvsError('KVS_VALUE_TOO_LARGE', 'The line is longer than any value could make it; it was not read')
+    : new KvsError(
+        'KVS_OVERLOADED',
+        'Too many bytes of other bodies are on their way; the line was not read',
+      );
+}
+
+function isBlank(line: Buffer): boolean {
+  for (const byte of line) if (byte !== space && byte !== tab && byte !== carriageReturn) return false;
+  return true;
+}
