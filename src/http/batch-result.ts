@@ -26,11 +26,7 @@ export function writeLine(number: number, result: WriteResult | undefined): stri
   }
 }
 
-export async function readLine(
-  number: number,
-  version: Version | undefined,
-  nowMs: number,
-): Promise<string> {
+export async function readLine(number: number, version: Version | undefined, nowMs: number): Promise<string> {
   if (version === undefined || isAbsentAt(version, nowMs)) return failureLine(number, notFound);
   const { uuid, timestamp, contentType, expiresAt } = version;
   return (

@@ -200,7 +200,8 @@ class LevelVersionStore implements OpenVersionStore {
 
   write(requests: readonly WriteRequest[]): Promise<WriteResult[]> {
     const packed = this.#options.packer?.pack(requests) ?? requests;
-    const earlier = this.#packing.size === 0 ? [] : requests.flatMap(({ path }) => this.#packing.get(path) ?? []);
+    const earlier =
+      this.#packing.size === 0 ? [] : requests.flatMap(({ path }) => this.#packing.get(path) ?? []);
     if (!(packed instanceof Promise) && earlier.length === 0) return this.#write(packed);
     return this.#writeLater(requests, packed, earlier);
   }
@@ -216,7 +217,9 @@ class LevelVersionStore implements OpenVersionStore {
     const submitted = ready.then((writes) => ({ results: this.#write(writes) }));
     for (const { path } of requests) this.#packing.set(path, submitted);
     try {
-      return await (await submitted).results;
+      return await (
+        await submitted
+      ).results;
     } finally {
       for (const { path } of requests) {
         if (this.#packing.get(path) === submitted) this.#packing.delete(path);

@@ -26,7 +26,7 @@ afterEach(close);
 
 async function open(packer: GzipPacker | undefined): Promise<void> {
   ({ store } = await openTestStore(level, { packer }));
-  under = await makeApp({ store, storeView: store, maxValueBytes: bytesMax, debugAccess: 'on' });
+  under = await makeApp({ store, storeView: store, events: store, maxValueBytes: bytesMax, debugAccess: 'on' });
   server = await serve(under.app, { maxValueBytes: bytesMax });
 }
 
@@ -234,7 +234,10 @@ describe('a value that is stored in gzip', () => {
     const packed = String((await ask('GET', acceptGzip)).headers['etag']);
     expect(packed).not.toBe(plain);
     for (const tag of [plain, packed]) {
-      expect(await ask('GET', { 'If-None-Match': tag })).toMatchObject({ status: 304, headers: { etag: plain } });
+      expect(await ask('GET', { 'If-None-Match': tag })).toMatchObject({
+        status: 304,
+        headers: { etag: plain },
+      });
       const answer = await ask('GET', { 'If-None-Match': tag, ...acceptGzip });
       expect(answer).toMatchObject({ status: 304, headers: { etag: packed, vary: 'Accept-Encoding' } });
       expect((await ask('GET', { 'If-Match': tag })).status).toBe(200);
