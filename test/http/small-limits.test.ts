@@ -73,7 +73,7 @@ describe('more lists than may be answered at one time', () => {
       return 1;
     });
     const counts = Array.from({ length: limits.listsMax }, () => rawRequest(port, 'GET /kv/?count'));
-    await vi.waitFor(() => expect(waiting).toHaveLength(limits.listsMax));
+    await vi.waitFor(() => expect(waiting).toHaveLength(limits.listsMax), { timeout: 20_000 });
     for (const line of ['GET /kv/', 'GET /kv/a/?count', 'DELETE /kv/a/?recursive']) {
       expect(await rawRequest(port, line)).toMatchObject({ status: 503, code: 'KVS_OVERLOADED' });
     }
