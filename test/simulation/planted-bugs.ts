@@ -5,7 +5,7 @@ import { encodeReply } from '../../src/peers/wire.ts';
 import type { Planted } from './kvs-node.ts';
 
 /** How long a disk lags behind what was said of it, ms. */
-const laggingMs = 100;
+const laggingMs = 10_000;
 
 /** Faults that stores like this one have had, to see that the checks find them. */
 export const plantedBugs: Readonly<Record<string, Planted>> = {

@@ -7,6 +7,7 @@ import {
   put,
   remove,
   retention,
+  running,
   start,
   startCluster,
   waitFor,
@@ -38,17 +39,18 @@ export async function deleteWhileDead(planted?: Planted): Promise<SimulatedClust
 /** A member that missed a deletion hears of it, says that it holds it, and at once loses its power. */
 export async function losePowerAfterClaim(planted?: Planted): Promise<SimulatedCluster> {
   const cluster = await deleteWhileDead(planted);
-  const holder = cluster.running.get('n1:80');
-  if (holder === undefined) throw new Error('n1 serves');
-  const { store, cluster: part } = holder;
-  const deletedAt = store.sequence;
+  const holders = [0, 1].map((index) => {
+    const { store, cluster: part } = running(cluster, index);
+    return { store, part, deletedAt: store.sequence };
+  });
   // By then n2 has claimed it, were somebody still waiting for the dead one: only n3's claim is waited for.
   await pass(cluster, exchangeCallDeadlineMs + 3 * syncMs);
   await start(cluster, 2);
-  await waitFor(
-    cluster,
-    'n3 claims to hold the deletion',
-    () => part.members.leastClaim(store.sequence).sequence >= deletedAt,
+  // By one of them alone it would be told of the deletion anew.
+  await waitFor(cluster, 'n3 claims to both that it holds the deletion', () =>
+    holders.every(
+      ({ store, part, deletedAt }) => part.members.leastClaim(store.sequence).sequence >= deletedAt,
+    ),
   );
   machine(cluster, 2).crash({ keepsSome: false });
   return cluster;

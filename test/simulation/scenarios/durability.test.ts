@@ -48,7 +48,7 @@ describe('a power loss', () => {
 
   it('right after an exchange leaves a node that claims nothing that it does not hold', async () => {
     const cluster = await losePowerAfterClaim();
-    await waitForRemoval(cluster, goneKey, [0]);
+    await waitForRemoval(cluster, goneKey, [0, 1]);
     await start(cluster, 2);
     await settle(cluster);
     expect(await readAll(cluster, goneKey)).toEqual([undefined, undefined, undefined]);
