@@ -12,7 +12,7 @@ export async function benchMillion(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'kvs-bench-'));
   const dataDir = join(folder, 'data');
   try {
-    const loaded = await load(dataDir);
+    const loaded = await loadKeys(dataDir, keys);
     const line = (title: string, value: string) => process.stdout.write(`  ${title.padEnd(38)} ${value}\n`);
     process.stdout.write(`${keys.toLocaleString('en')} keys, durability: sync\n`);
     line('load through the store', `${loaded.keysPerSecond.toFixed(0)} keys/s`);
@@ -35,7 +35,8 @@ export async function benchMillion(): Promise<void> {
   }
 }
 
-async function load(dataDir: string): Promise<LoadedKeys> {
+/** Fills a data folder, in a process of its own. */
+export async function loadKeys(dataDir: string, keys: number): Promise<LoadedKeys> {
   const child = runScript('million-loader.ts', dataDir, String(keys));
   let output = '';
   child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()));

@@ -1,4 +1,3 @@
-import { limits } from '../core/limits.ts';
 import type { Range } from './keyspace.ts';
 import { asBytes, type Level } from './level.ts';
 import { successor } from './key-range.ts';
@@ -20,7 +19,8 @@ export const slash = 0x2f;
 /** After a skip nobody knows whether another one follows: the next read takes so few entries. */
 const readAfterSkip = 4;
 const readGrowth = 4;
-const readEntriesMax = limits.pageItemsMax;
+/** A whole page, and the entry that tells of another one, fit in. */
+const readEntriesMax = 1_024;
 
 /**
  * Walks the records of a range, up or down, and goes past what its user wants to skip. Each read has an iterator of its
@@ -116,13 +116,20 @@ export class KeyScan {
     const limit = this.#readEntries;
     const options = { ...asBytes, gte, lt, limit, reverse: this.#options.reverse };
     const iterator = this.#level.iterator<Uint8Array, Uint8Array>(options);
+    let isEnd = false;
     try {
       this.#entries = await iterator.nextv(limit);
+      if (this.#entries.length < limit) {
+        // It may have stopped at a bound of its own; the iterator knows, mostly without reading.
+        const more = await iterator.nextv(limit - this.#entries.length);
+        isEnd = more.length === 0;
+        if (!isEnd) this.#entries = [...this.#entries, ...more];
+      }
     } finally {
       await iterator.close();
     }
     const last = this.#entries.at(-1);
-    if (last === undefined) this.#rest = { gte, lt: gte };
+    if (isEnd || last === undefined) this.#rest = { gte, lt: gte };
     else this.#rest = this.#options.reverse ? { gte, lt: last[0] } : { gte: successor(last[0]), lt };
     this.#readEntries = Math.min(limit * readGrowth, readEntriesMax);
     return last !== undefined;

@@ -13,15 +13,17 @@ import { makeApp, rawRequest, serve, type HttpUnderTest } from './harness.ts';
 
 let under: HttpUnderTest;
 let server: HttpServer;
-/** The last request that came, as the server has it. */
-let served: { readonly outgoing: ServerResponse; readonly answered: Promise<unknown> } | undefined;
+/** The last request that came: its answer, and a promise that its handler is done. */
+let outgoing: ServerResponse | undefined;
+let answered: Promise<unknown> = Promise.resolve();
 beforeEach(async () => {
   under = await makeApp();
   const { app } = under;
   const fetch: KvsApp['fetch'] = (request, env) => {
-    const answered = Promise.resolve(app.fetch(request, env));
-    served = { outgoing: (env as { outgoing: ServerResponse }).outgoing, answered };
-    return answered;
+    outgoing = (env as { outgoing: ServerResponse }).outgoing;
+    const answer = app.fetch(request, env);
+    answered = Promise.resolve(answer);
+    return answer;
   };
   server = await serve({ fetch, routes: app.routes } as KvsApp);
 });
@@ -113,6 +115,26 @@ describe('GET /kv/{prefix}/', () => {
     expect(await json('a/?count')).toEqual({ prefix: 'a/', count: 2 });
     expect(await json('?count')).toEqual({ prefix: '', count: 4 });
     expect(await json('none/?count&limit=x')).toEqual({ prefix: 'none/', count: 0 });
+  });
+
+  it('takes its time to count: the time-out of an idle connection waits for it', async () => {
+    const timeouts: unknown[] = [];
+    const count = under.store.count.bind(under.store);
+    vi.spyOn(under.store, 'count').mockImplementation((...options) => {
+      timeouts.push(outgoing?.socket?.timeout);
+      return count(...options);
+    });
+    const list = under.store.list.bind(under.store);
+    vi.spyOn(under.store, 'list').mockImplementation((...options) => {
+      timeouts.push(outgoing?.socket?.timeout);
+      return list(...options);
+    });
+    const socket = await send('GET /kv/?count HTTP/1.1\r\nHost: x');
+    await once(socket, 'data');
+    socket.write('GET /kv/ HTTP/1.1\r\nHost: x\r\n\r\n');
+    await once(socket, 'data');
+    socket.destroy();
+    expect(timeouts).toEqual([0, 10_000]);
   });
 
   it('has the values with ?values: JSON byte for byte but for line ends, anything else in base64', async () => {
@@ -278,12 +300,12 @@ describe('A list as application/x-ndjson', () => {
       () => {
         const before = pages;
         pages = list.mock.calls.length;
-        expect([before, served?.outgoing.writableNeedDrain]).toEqual([pages, true]);
+        expect([before, outgoing?.writableNeedDrain]).toEqual([pages, true]);
       },
       { timeout: 20_000, interval: 100 },
     );
     socket.destroy();
-    await served?.answered;
+    await answered;
     expect(list.mock.calls.length).toBeLessThan(count);
     expect(under.logger.lines).toEqual([]);
   });
@@ -342,14 +364,14 @@ describe('DELETE /kv/{prefix}/?recursive', () => {
     const first = new Promise<void>((resolve) => {
       vi.spyOn(under.store, 'write').mockImplementationOnce(async (requests) => {
         resolve();
-        if (served !== undefined) await once(served.outgoing, 'close');
+        if (outgoing !== undefined) await once(outgoing, 'close');
         return writeBatch(requests);
       });
     });
     const socket = await send('DELETE /kv/n/?recursive HTTP/1.1\r\nHost: x');
     await first;
     socket.destroy();
-    await served?.answered;
+    await answered;
     expect(await left()).toBe(2 * limits.pageItemsMax);
 
     vi.spyOn(under.store, 'write').mockImplementationOnce((requests) => {
