@@ -217,6 +217,8 @@ export interface StoreStats {
   /** Of the commit's writes, those that clients of this node made. */
   readonly localWrites: number;
   readonly pendingWrites: number;
+  /** Merged versions that stood too far ahead of this node's clock to be followed. */
+  readonly futureVersions: number;
 }
 
 /** The cluster as the actors of one node see it. What changes is told to them as events. */

@@ -103,6 +103,13 @@ function describeStore(metrics: Metrics, { meters, store, inspector }: MetricSou
     () => Number(store.digestsReady),
   );
   metrics.counter(
+    {
+      name: 'kvs_future_versions_total',
+      help: 'Versions from other nodes whose clock stood too far ahead to be followed.',
+    },
+    () => store.stats().futureVersions,
+  );
+  metrics.counter(
     { name: 'kvs_cache_hits_total', help: 'Versions that memory had.' },
     () => store.stats().cacheHits,
   );

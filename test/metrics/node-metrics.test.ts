@@ -48,6 +48,7 @@ describe('/metrics of a node', () => {
     expect(metrics.value('kvs_cache_hits_total')).toBe(2);
     // One miss for the key that was written, one for the first look at the key that is not there.
     expect(metrics.value('kvs_cache_misses_total')).toBe(2);
+    expect(metrics.value('kvs_future_versions_total')).toBe(0);
     expect(metrics.value('kvs_rocksdb_memtable_bytes')).toBeGreaterThan(0);
     expect(metrics.value('kvs_rocksdb_write_stopped')).toBe(0);
     expect(metrics.value('nodejs_eventloop_lag_p99_seconds')).toBeDefined();
