@@ -34,7 +34,7 @@ export function nodeMetrics(sources: MetricSources): Metrics {
 
 const modes: readonly Mode[] = ['normal', 'read-only', 'syncing'];
 
-function describeNode(metrics: Metrics, { status, cluster, inspector }: MetricSources): void {
+function describeNode(metrics: Metrics, { meters, status, cluster, inspector }: MetricSources): void {
   metrics.gauge(
     {
       name: 'kvs_node_info',
@@ -62,6 +62,13 @@ function describeNode(metrics: Metrics, { status, cluster, inspector }: MetricSo
         .actors()
         .filter(({ id }) => !id.includes('.'))
         .map(({ id, restarts }) => ({ labels: { actor: id }, value: restarts })),
+  );
+  metrics.histogram(
+    {
+      name: 'kvs_event_loop_delay_seconds',
+      help: 'How long what comes to the event loop has to wait, as if something came every 20 ms.',
+    },
+    () => [{ histogram: meters.eventLoop.waits }],
   );
 }
 
