@@ -126,6 +126,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     claims,
     merger,
     transport,
+    links,
     isWhole: options.isWhole,
   });
   const viewLinks = (): LinkView[] => {

@@ -352,6 +352,9 @@ export interface LinkView {
   /** Versions that wait to be pushed to it, and how old the oldest of them is, ms. */
   readonly waiting: number;
   readonly lagMs: number;
+  /** Bytes of messages to and from it since the link was first used, calls and answers, without the headers of HTTP. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
 }
 
 /** What a running node tells HTTP about itself. */

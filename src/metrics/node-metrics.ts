@@ -10,7 +10,7 @@ export interface MetricSources {
   readonly store: Pick<VersionStore, 'sequence' | 'stats' | 'digestsReady' | 'onCommit'>;
   /** The storage engine below the store. */
   readonly engine: { getProperty(name: string): Promise<string | undefined> };
-  readonly cluster: Pick<Cluster, 'name' | 'members' | 'outboxes' | 'tally'>;
+  readonly cluster: Pick<Cluster, 'name' | 'members' | 'outboxes' | 'links' | 'tally'>;
   readonly status: NodeStatus;
   readonly inspector: Pick<ActorInspector, 'actors'>;
   readonly clock: Clock;
@@ -278,7 +278,7 @@ function describeReplication(metrics: Metrics, { cluster, inspector, clock }: Me
   );
 }
 
-function describePeerTraffic(metrics: Metrics, { meters }: MetricSources): void {
+function describePeerTraffic(metrics: Metrics, { meters, cluster }: MetricSources): void {
   const { peers } = meters;
   metrics.counter(
     {
@@ -304,6 +304,15 @@ function describePeerTraffic(metrics: Metrics, { meters }: MetricSources): void 
       },
       () =>
         Object.entries(peers.bytes).map(([role, bytes]) => ({ labels: { role }, value: bytes[direction] })),
+    );
+    metrics.counter(
+      {
+        name: `kvs_member_${direction}_bytes_total`,
+        help: `Bytes of messages ${direction}, calls and answers, by the member at the other end.`,
+        labels: ['member'],
+      },
+      () =>
+        cluster.links().map((link) => ({ labels: { member: link.id }, value: link[`${direction}Bytes`] })),
     );
   }
 }

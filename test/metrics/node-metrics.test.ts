@@ -97,6 +97,9 @@ describe('/metrics of a node', () => {
     expect(metrics.value('kvs_push_queue_versions{member="node2"}')).toBeDefined();
     expect(metrics.value('kvs_push_lag_seconds{member="node2"}')).toBeDefined();
     expect(metrics.value('kvs_member_behind{member="node2"}')).toBeDefined();
+    for (const direction of ['sent', 'received']) {
+      expect(metrics.value(`kvs_member_${direction}_bytes_total{member="node2"}`)).toBeGreaterThan(0);
+    }
     for (const role of ['caller', 'answerer']) {
       expect(metrics.value(`kvs_peer_sent_bytes_total{role="${role}"}`)).toBeGreaterThan(0);
       expect(metrics.value(`kvs_peer_received_bytes_total{role="${role}"}`)).toBeGreaterThan(0);

@@ -7,6 +7,7 @@ import type { VersionStore } from '../../src/core/ports.ts';
 import type { KeyVersion } from '../../src/core/version.ts';
 import { Claims } from '../../src/peers/claims.ts';
 import { Exchange } from '../../src/peers/exchange.ts';
+import { Links } from '../../src/peers/links.ts';
 import { MemberTable } from '../../src/peers/member-table.ts';
 import { Merger } from '../../src/peers/merger.ts';
 import { PeerService } from '../../src/peers/peer-service.ts';
@@ -96,6 +97,7 @@ export class TestNode {
   readonly members: MemberTable;
   readonly claims: Claims;
   readonly merger: Merger;
+  readonly links: Links;
   readonly service: PeerService;
   readonly transport: PeerTransport;
   readonly conflicts: KeyPath[] = [];
@@ -125,6 +127,7 @@ export class TestNode {
       onRumour: (versions) => this.rumours.push(...versions),
     });
     this.transport = wire.transportOf(() => this);
+    this.links = new Links(clock);
     this.service = new PeerService({
       cluster: 'kvs',
       members: this.members,
@@ -132,6 +135,7 @@ export class TestNode {
       claims: this.claims,
       merger: this.merger,
       transport: this.transport,
+      links: this.links,
       isWhole: () => this.isWhole,
     });
     wire.nodes.set(`${id}:1`, this);
