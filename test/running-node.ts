@@ -1,20 +1,15 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach } from 'vitest';
+import { onTestFinished } from 'vitest';
 import { loadConfig } from '../src/load-config.ts';
 import { startNode, type RunningNode } from '../src/node.ts';
 import { temporaryFolder, type NodeSettings } from './node-process.ts';
 import { RecordingLogger } from './store/harness.ts';
 
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
 /** Starts a node in this process, on a free port and a folder of its own; it is stopped after the test. */
 export async function runNode(settings: NodeSettings = {}): Promise<RunningNode> {
   const { path, remove } = await temporaryFolder();
-  cleanups.push(remove);
+  onTestFinished(remove);
   const file = join(path, 'node.yaml');
   const keys = { node_id: 'node1', port: 0, data_dir: join(path, 'data'), ...settings };
   await writeFile(file, JSON.stringify(keys));
@@ -22,7 +17,7 @@ export async function runNode(settings: NodeSettings = {}): Promise<RunningNode>
   const node = await startNode(config, { logger: new RecordingLogger() });
   let stopping: Promise<void> | undefined;
   const stop = () => (stopping ??= node.stop());
-  cleanups.push(stop);
+  onTestFinished(stop);
   return { ...node, stop };
 }
 
