@@ -141,6 +141,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     merger,
     transport,
     twins,
+    links,
     isWhole: options.isWhole,
   });
   const viewLinks = (): LinkView[] => {

@@ -78,7 +78,8 @@ export function composeNode(config: Config, surroundings: Surroundings): Compose
       logger,
       send: surroundings.send,
       resolve: surroundings.resolve,
-      tell: (fact) => root.send(fact),
+      // Whoever tells may be an actor in the middle of a step: the others take theirs when it is over.
+      tell: (fact) => queueMicrotask(() => root.send(fact)),
       onElder: (error) => root.send({ type: 'store.taken', error }),
       isWhole: () => status.mode() !== 'syncing',
     });

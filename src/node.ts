@@ -59,9 +59,11 @@ export async function startNode(config: Config, { logger }: { logger: Logger }):
     send: meters?.peers.calling(send) ?? send,
     resolve: (seed) => seeds.resolve(seed),
   });
+  meters?.eventLoop.start();
   root.start();
 
   const ended = toPromise(root).then(async ({ failure }) => {
+    meters?.eventLoop.stop();
     await peers.close();
     return failure === undefined ? {} : { failure: asError(failure) };
   });

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import type { Level } from '../src/store/level.ts';
 import { RocksdbLevel } from '../src/store/rocksdb-level.ts';
 import { NodeProcess, temporaryFolder } from './node-process.ts';
@@ -41,14 +41,9 @@ async function get(agent: Agent, url: string, key: string): Promise<{ status: nu
 }
 
 describe('kill -9 while clients write', () => {
-  const cleanups: (() => Promise<unknown>)[] = [];
-  afterEach(async () => {
-    for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-  });
-
   it(`loses no acknowledged write, tears none and leaves every index equal to the data, ${rounds} times over`, async () => {
     const folder = await temporaryFolder();
-    cleanups.push(folder.remove);
+    onTestFinished(folder.remove);
     const acknowledged = new Set<string>();
     const asked = new Set<string>();
     const refused: number[] = [];
@@ -56,7 +51,7 @@ describe('kill -9 while clients write', () => {
 
     for (let round = 0; round < rounds; round++) {
       const { node, url } = await NodeProcess.start(folder.path);
-      cleanups.push(() => node.kill());
+      onTestFinished(() => node.kill());
       const agent = new Agent({ keepAlive: true, maxSockets: connections });
       // The moment is drawn as a number of acknowledged writes, so that it hits the node while it is busy.
       const killAfter = Math.floor(Math.random() * writesPerRound);
@@ -81,7 +76,7 @@ describe('kill -9 while clients write', () => {
     expect(cutShort).toBeGreaterThan(rounds / 2);
 
     const { node, url } = await NodeProcess.start(folder.path);
-    cleanups.push(() => node.kill());
+    onTestFinished(() => node.kill());
     const agent = new Agent({ keepAlive: true, maxSockets: connections });
     const keys = [...asked];
     const missing: string[] = [];

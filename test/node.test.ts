@@ -2,30 +2,25 @@ import { once } from 'node:events';
 import { appendFile, readdir, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { NodeProcess, temporaryFolder, type NodeSettings } from './node-process.ts';
-
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
 
 async function folder(): Promise<string> {
   const made = await temporaryFolder();
-  cleanups.push(made.remove);
+  onTestFinished(made.remove);
   return made.path;
 }
 
 async function start(path: string, settings: NodeSettings = {}) {
   const started = await NodeProcess.start(path, settings);
-  cleanups.push(() => started.node.kill());
+  onTestFinished(() => started.node.kill());
   return started;
 }
 
 /** Starts a node that can't start; settles with its exit code and all that it wrote. */
 async function failedStart(path: string, settings: NodeSettings): Promise<{ exit: unknown; output: string }> {
   const node = await NodeProcess.spawn(path, settings);
-  cleanups.push(() => node.kill());
+  onTestFinished(() => node.kill());
   return { exit: await node.exit(), output: node.output };
 }
 

@@ -6,7 +6,7 @@ import { startNode, type RunningNode } from '../src/node.ts';
 import { temporaryFolder, type NodeSettings } from './node-process.ts';
 import { RecordingLogger } from './store/harness.ts';
 
-/** To be called in a test. Starts a node in this process, on a free port and a folder of its own; it is stopped after the test. */
+/** Starts a node in this process, on a free port and a folder of its own; it is stopped after the test. */
 export async function runNode(settings: NodeSettings = {}): Promise<RunningNode> {
   const { path, remove } = await temporaryFolder();
   onTestFinished(remove);

@@ -282,6 +282,8 @@ export interface StoreStats {
   /** Of the commit's writes, those that clients of this node made. */
   readonly localWrites: number;
   readonly pendingWrites: number;
+  /** Merged versions that stood too far ahead of this node's clock to be followed. */
+  readonly futureVersions: number;
 }
 
 /** The cluster as the actors of one node see it. What changes is told to them as events. */
@@ -417,6 +419,9 @@ export interface LinkView {
   /** Versions that wait to be pushed to it, and how old the oldest of them is, ms. */
   readonly waiting: number;
   readonly lagMs: number;
+  /** Bytes of messages to and from it since the link was first used, calls and answers, without the headers of HTTP. */
+  readonly sentBytes: number;
+  readonly receivedBytes: number;
 }
 
 /** What a running node tells HTTP about itself. */

@@ -10,7 +10,7 @@ export interface MetricSources {
   readonly store: Pick<VersionStore, 'sequence' | 'stats' | 'digestsReady' | 'onCommit'>;
   /** The storage engine below the store. */
   readonly engine: { getProperty(name: string): Promise<string | undefined> };
-  readonly cluster: Pick<Cluster, 'name' | 'members' | 'outboxes' | 'tally'>;
+  readonly cluster: Pick<Cluster, 'name' | 'members' | 'outboxes' | 'links' | 'tally'>;
   readonly status: NodeStatus;
   readonly inspector: Pick<ActorInspector, 'actors'>;
   readonly clock: Clock;
@@ -34,7 +34,7 @@ export function nodeMetrics(sources: MetricSources): Metrics {
 
 const modes: readonly Mode[] = ['normal', 'read-only', 'syncing'];
 
-function describeNode(metrics: Metrics, { status, cluster, inspector }: MetricSources): void {
+function describeNode(metrics: Metrics, { meters, status, cluster, inspector }: MetricSources): void {
   metrics.gauge(
     {
       name: 'kvs_node_info',
@@ -62,6 +62,13 @@ function describeNode(metrics: Metrics, { status, cluster, inspector }: MetricSo
         .actors()
         .filter(({ id }) => !id.includes('.'))
         .map(({ id, restarts }) => ({ labels: { actor: id }, value: restarts })),
+  );
+  metrics.histogram(
+    {
+      name: 'kvs_event_loop_delay_seconds',
+      help: 'How long what comes to the event loop has to wait, as if something came every 20 ms.',
+    },
+    () => [{ histogram: meters.eventLoop.waits }],
   );
 }
 
@@ -101,6 +108,13 @@ function describeStore(metrics: Metrics, { meters, store, inspector }: MetricSou
   metrics.gauge(
     { name: 'kvs_digests_ready', help: '1 once the digests are summed: comparisons wait for it.' },
     () => Number(store.digestsReady),
+  );
+  metrics.counter(
+    {
+      name: 'kvs_future_versions_total',
+      help: 'Versions from other nodes whose clock stood too far ahead to be followed.',
+    },
+    () => store.stats().futureVersions,
   );
   metrics.counter(
     { name: 'kvs_cache_hits_total', help: 'Versions that memory had.' },
@@ -264,7 +278,7 @@ function describeReplication(metrics: Metrics, { cluster, inspector, clock }: Me
   );
 }
 
-function describePeerTraffic(metrics: Metrics, { meters }: MetricSources): void {
+function describePeerTraffic(metrics: Metrics, { meters, cluster }: MetricSources): void {
   const { peers } = meters;
   metrics.counter(
     {
@@ -290,6 +304,15 @@ function describePeerTraffic(metrics: Metrics, { meters }: MetricSources): void 
       },
       () =>
         Object.entries(peers.bytes).map(([role, bytes]) => ({ labels: { role }, value: bytes[direction] })),
+    );
+    metrics.counter(
+      {
+        name: `kvs_member_${direction}_bytes_total`,
+        help: `Bytes of messages ${direction}, calls and answers, by the member at the other end.`,
+        labels: ['member'],
+      },
+      () =>
+        cluster.links().map((link) => ({ labels: { member: link.id }, value: link[`${direction}Bytes`] })),
     );
   }
 }

@@ -16,12 +16,13 @@ interface Description {
   readonly labels?: readonly string[];
 }
 
-/** Gauges of prom-client that are called `_total`, which only counters are. */
-const misnamed = [
-  'nodejs_active_handles_total',
-  'nodejs_active_requests_total',
-  'nodejs_active_resources_total',
-];
+/**
+ * Metrics of prom-client that are left out: gauges that are called `_total`, which only counters are, and delays of the
+ * event loop, which each reader takes from the next one.
+ */
+const leftOut = /^nodejs_(?:active_(?:handles|requests|resources)_total|eventloop_lag_.*)$/;
+/** With what precision prom-client measures the delays that are left out, ms: it can't be kept from it. */
+const idlePrecisionMs = 3_600_000;
 
 /**
  * Metrics that are read when they are asked for, and at no other time: nothing is kept here, so a series whose subject
@@ -85,10 +86,12 @@ export class Metrics {
     this.#registry.registerMetric(metric as unknown as Metric);
   }
 
-  /** What prom-client knows of every process: memory, CPU, files, garbage collection, delays of the event loop. */
+  /** What prom-client knows of every process: memory, CPU, files, garbage collection. */
   process(): void {
-    collectDefaultMetrics({ register: this.#registry });
-    for (const name of misnamed) this.#registry.removeSingleMetric(name);
+    collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: idlePrecisionMs });
+    for (const { name } of this.#registry.getMetricsAsArray()) {
+      if (leftOut.test(name)) this.#registry.removeSingleMetric(name);
+    }
   }
 }
 

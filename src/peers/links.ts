@@ -10,11 +10,13 @@ interface Link {
   failingSince: number | undefined;
   error: string | undefined;
   roundTripMs: number | undefined;
+  sentBytes: number;
+  receivedBytes: number;
 }
 
 /**
- * Remembers of each member how the last calls to it went. A refusal is an answer: the link works. At most
- * `limits.membersMax` links; for one more the one that was made first goes.
+ * Remembers of each member how the last calls to it went, and how many bytes went to and fro. A refusal is an answer:
+ * the link works. At most `limits.membersMax` links; for one more the one that was made first goes.
  */
 export class Links {
   readonly #clock: Clock;
@@ -24,13 +26,19 @@ export class Links {
     this.#clock = clock;
   }
 
-  /** Makes a call to a member and notes how it went. */
-  async watch<T>(id: string, call: () => Promise<T>): Promise<T> {
+  /** Sends a message to a member, and notes how that went. */
+  async watch(
+    id: string,
+    message: Uint8Array,
+    send: (message: Uint8Array) => Promise<Uint8Array>,
+  ): Promise<Uint8Array> {
     const beganAt = this.#clock.now();
+    this.noteBytes(id, { sent: message.length, received: 0 });
     try {
-      const answer = await call();
+      const reply = await send(message);
+      this.noteBytes(id, { sent: 0, received: reply.length });
       this.#noteAnswer(this.#of(id), this.#clock.now() - beganAt);
-      return answer;
+      return reply;
     } catch (error) {
       const link = this.#of(id);
       link.failures++;
@@ -38,6 +46,13 @@ export class Links {
       link.error = error instanceof Error ? error.message : String(error);
       throw error;
     }
+  }
+
+  /** Counts what went to a member and what came from it. */
+  noteBytes(id: string, { sent, received }: { readonly sent: number; readonly received: number }): void {
+    const link = this.#of(id);
+    link.sentBytes += sent;
+    link.receivedBytes += received;
   }
 
   /** How it goes with a member, and what waits for it. */
@@ -52,6 +67,8 @@ export class Links {
       roundTripMs: link?.roundTripMs,
       waiting: outboxes.size(id),
       lagMs: oldest === undefined ? 0 : Math.max(0, this.#clock.now() - oldest.timestamp),
+      sentBytes: link?.sentBytes ?? 0,
+      receivedBytes: link?.receivedBytes ?? 0,
     };
   }
 
@@ -74,7 +91,14 @@ export class Links {
         break;
       }
     }
-    const link: Link = { failures: 0, failingSince: undefined, error: undefined, roundTripMs: undefined };
+    const link: Link = {
+      failures: 0,
+      failingSince: undefined,
+      error: undefined,
+      roundTripMs: undefined,
+      sentBytes: 0,
+      receivedBytes: 0,
+    };
     this.#links.set(id, link);
     return link;
   }

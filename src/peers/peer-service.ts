@@ -6,6 +6,7 @@ import type { MemberRecord } from '../core/membership.ts';
 import type { Ballot, PeerCallName, PeerReply, PeerRequest, PeerTransport } from '../core/peer-calls.ts';
 import type { VersionStore } from '../core/ports.ts';
 import type { Claims } from './claims.ts';
+import type { Links } from './links.ts';
 import { ListedLeaves } from './listed-leaves.ts';
 import type { MemberTable } from './member-table.ts';
 import type { Merger } from './merger.ts';
@@ -22,6 +23,7 @@ export interface PeerServiceOptions {
   readonly merger: Merger;
   readonly transport: PeerTransport;
   readonly twins: Twins;
+  readonly links: Pick<Links, 'noteBytes'>;
   /** False while this node is being bootstrapped. */
   readonly isWhole: () => boolean;
 }
@@ -53,7 +55,10 @@ export class PeerService {
     try {
       const request = decodeRequest(message);
       this.#checkCaller(request);
-      return encodeReply(await this.#handle(request));
+      this.#noteBytes(request.from.id, { sent: 0, received: message.length });
+      const reply = encodeReply(await this.#handle(request));
+      this.#noteBytes(request.from.id, { sent: reply.length, received: 0 });
+      return reply;
     } catch (error) {
       if (error instanceof KvsError) return encodeRefusal(error);
       throw error;
@@ -85,6 +90,12 @@ export class PeerService {
     if (from.storeId === members.self.storeId) throw new KvsError('KVS_SELF', 'A node does not call itself');
     members.admit({ ...from, address: introducedAddress(request) });
     members.noteContact(from.id);
+  }
+
+  /** Anybody may call under any name: only what members send and get is remembered. */
+  #noteBytes(id: string, bytes: { readonly sent: number; readonly received: number }): void {
+    const { members, links } = this.#options;
+    if (members.get(id) !== undefined) links.noteBytes(id, bytes);
   }
 
   #makeHandlers({ members, store, claims, merger, transport, twins, isWhole }: PeerServiceOptions): Handlers {

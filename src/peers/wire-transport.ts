@@ -41,8 +41,8 @@ export class WireTransport implements PeerTransport {
     const { id, storeId } = this.#members.self;
     const envelope = { cluster: this.#cluster, from: { id, storeId }, to: to.id ?? null };
     const message = encodeRequest(envelope, name, request);
-    const send = () => this.#send(to.address, message, { name, deadlineMs });
-    const bytes = await (to.id === undefined ? send() : this.#links.watch(to.id, send));
+    const send = (bytes: Uint8Array) => this.#send(to.address, bytes, { name, deadlineMs });
+    const bytes = await (to.id === undefined ? send(message) : this.#links.watch(to.id, message, send));
     try {
       const reply = decodeReply(name, bytes);
       if (to.id !== undefined) this.#members.noteContact(to.id);

@@ -127,6 +127,7 @@ class LevelVersionStore implements OpenVersionStore {
   #commits = 0;
   #commitWrites = 0;
   #localWrites = 0;
+  #futureVersions = 0;
   #driftWarnedAt = -Infinity;
   #failureLoggedAt = -Infinity;
   #isFailing = false;
@@ -339,6 +340,7 @@ class LevelVersionStore implements OpenVersionStore {
       commitWrites: this.#commitWrites,
       localWrites: this.#localWrites,
       pendingWrites: this.#committer.pending,
+      futureVersions: this.#futureVersions,
     };
   }
 
@@ -375,7 +377,7 @@ class LevelVersionStore implements OpenVersionStore {
   #onCommitted(group: CommitGroup): void {
     this.#digests.apply(group.digestDeltas);
     if (this.#isFailing && group.hasOperations) this.#onRecovery();
-    this.#warnOfDrift(group);
+    this.#noteDrift(group);
     if (group.changes.size === 0) return;
     this.#commits++;
     this.#commitWrites += group.changes.size;
@@ -398,7 +400,8 @@ class LevelVersionStore implements OpenVersionStore {
     }
   }
 
-  #warnOfDrift(group: CommitGroup): void {
+  #noteDrift(group: CommitGroup): void {
+    this.#futureVersions += group.drifted.length;
     const [first] = group.drifted;
     const now = this.#options.clock.now();
     if (first === undefined || now - this.#driftWarnedAt < repeatedLogIntervalMs) return;

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { createActor, fromPromise, SimulatedClock, setup, waitFor, type AnyActorRef } from 'xstate';
 import { Inspector } from '../../src/actors/inspector.ts';
 import {
@@ -22,7 +22,7 @@ import type { ActorTransition } from '../../src/core/ports.ts';
 function child(id: string, isDeaf = false): ChildSpec {
   const machine = setup({
     types: {
-      events: {} as { type: 'fail' | 'drain' | 'bootstrap.finished' | 'versions.accepted' },
+      events: {} as { type: 'fail' | 'drain' | 'bootstrap.finished' | 'versions.accepted' | 'member.left' },
     },
     actions: {
       fail: () => {
@@ -38,6 +38,7 @@ function child(id: string, isDeaf = false): ChildSpec {
           fail: { actions: 'fail' },
           'bootstrap.finished': 'informed',
           'versions.accepted': 'informed',
+          'member.left': 'informed',
           ...(isDeaf ? {} : { drain: 'done' }),
         },
       },
@@ -170,12 +171,19 @@ describe('the node', () => {
     expect(order).toEqual(['http closing', 'http closed', 'store closed']);
   });
 
-  it('still tells the replicator, while it drains, of writes that were under way', async () => {
-    const { actor, inspector } = start({ children: [child('replicator', true)] });
+  it.each([
+    ['writes that were under way', { type: 'versions.accepted', members: ['other'] }],
+    ['members that go as well', { type: 'member.left', id: 'other' }],
+  ] as const)('still tells whoever drains, and nobody who has, of %s', async (_, fact) => {
+    const warn = vi.spyOn(console, 'warn');
+    onTestFinished(() => warn.mockRestore());
+    const { actor, inspector } = start({ children: [child('syncer'), child('replicator', true)] });
     await running(actor);
     actor.send({ type: 'stop' });
-    actor.send({ type: 'versions.accepted', members: ['other'] });
+    actor.send(fact);
     expect(inspector.actor('replicator')?.state).toBe('informed');
+    // XState warns of events to actors that have ended.
+    expect(warn).not.toHaveBeenCalled();
   });
 
   it('leaves behind what does not finish in its share of the time', async () => {

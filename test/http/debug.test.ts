@@ -21,6 +21,8 @@ beforeEach(async () => {
         roundTripMs: undefined,
         waiting: 7,
         lagMs: 40,
+        sentBytes: 300,
+        receivedBytes: 20,
       },
     ],
   });
@@ -70,6 +72,8 @@ describe('/debug/cluster', () => {
             round_trip_ms: null,
             waiting: 7,
             lag_ms: 40,
+            sent_bytes: 300,
+            received_bytes: 20,
           },
         }),
       ],

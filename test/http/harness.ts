@@ -1,6 +1,8 @@
-import { connect } from 'node:net';
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 import type { ActorInspector, ActorTransition, HeldTombstones, Mode } from '../../src/core/ports.ts';
 import { createApp } from '../../src/http/app.ts';
 import type { HttpDeps, KvsApp } from '../../src/http/context.ts';
@@ -133,6 +135,28 @@ export async function serve(app: KvsApp, overrides: Partial<ListenOptions> = {})
     maxValueBytes: 1024,
     ...overrides,
   });
+}
+
+/** An app behind a server of its own, until the test is finished. */
+export async function startApp(
+  deps: Partial<HttpDeps> = {},
+  options: Partial<ListenOptions> = {},
+): Promise<HttpUnderTest & { readonly server: HttpServer }> {
+  const under = await makeApp(deps);
+  onTestFinished(under.close);
+  const server = await serve(under.app, options);
+  onTestFinished(() => server.close(0));
+  return { ...under, server };
+}
+
+/** A connection of text, until the test is finished. */
+export async function openSocket(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.setEncoding('utf8');
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  onTestFinished(() => void socket.destroy());
+  return socket;
 }
 
 /** Sends bytes as they are, and settles with all that comes back until the connection ends. */

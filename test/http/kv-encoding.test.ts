@@ -26,7 +26,13 @@ afterEach(close);
 
 async function open(packer: GzipPacker | undefined): Promise<void> {
   ({ store } = await openTestStore(level, { packer }));
-  under = await makeApp({ store, storeView: store, events: store, maxValueBytes: bytesMax, debugAccess: 'on' });
+  under = await makeApp({
+    store,
+    storeView: store,
+    events: store,
+    maxValueBytes: bytesMax,
+    debugAccess: 'on',
+  });
   server = await serve(under.app, { maxValueBytes: bytesMax });
 }
 

@@ -8,17 +8,12 @@ import {
   type Server,
   type Socket,
 } from 'node:net';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { KvsError } from '../../src/core/errors.ts';
 import { limits } from '../../src/core/limits.ts';
 import { PeerClient } from '../../src/http/peer-client.ts';
 import { peerContentType, peerPath } from '../../src/http/peer-endpoint.ts';
-import { exchange, makeApp, rawRequest, serve } from './harness.ts';
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
+import { exchange, rawRequest, startApp } from './harness.ts';
 
 /** Far beyond what anything here takes, for calls that are not about the deadline. */
 const deadlineMs = 20_000;
@@ -26,16 +21,14 @@ const message = new Uint8Array([1, 2, 3, 0, 255]);
 
 function makeClient(): PeerClient {
   const client = new PeerClient();
-  cleanups.push(() => client.close());
+  onTestFinished(() => client.close());
   return client;
 }
 
 /** A node whose peers are answered by `answer`, and a client. */
 async function startNode(answer: (message: Uint8Array) => Promise<Uint8Array> = async (sent) => sent) {
-  const under = await makeApp({ peers: { answer } });
-  const server = await serve(under.app);
-  cleanups.push(under.close, () => server.close(0));
-  return { ...under, server, address: `127.0.0.1:${server.port}`, client: makeClient() };
+  const under = await startApp({ peers: { answer } });
+  return { ...under, address: `127.0.0.1:${under.server.port}`, client: makeClient() };
 }
 
 /** Another server, that does what a peer should not; it counts who connects. */
@@ -51,7 +44,7 @@ async function startOther<T extends Server | HttpServer>(server: T) {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  cleanups.push(async () => {
+  onTestFinished(async () => {
     for (const socket of sockets) socket.destroy();
     await new Promise((resolve) => server.close(resolve));
   });
@@ -263,12 +256,12 @@ describe('a peer that can not be reached', () => {
          Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
        });`,
     ]);
-    cleanups.push(() => child.kill('SIGKILL'));
+    onTestFinished(() => void child.kill('SIGKILL'));
     const [printed] = (await once(child.stdout, 'data')) as [Buffer];
     const port = Number(printed);
     for (let count = 0; count < 2; count += 1) {
       const filler = connect(port, '127.0.0.1');
-      cleanups.push(() => filler.destroy());
+      onTestFinished(() => void filler.destroy());
       await once(filler, 'connect');
     }
     const client = makeClient();
@@ -499,7 +492,7 @@ describe('connections to a peer', () => {
     async function startMany(answer: Parameters<typeof startRaw>[0]) {
       const { sockets, counts, port } = await startRaw(answer);
       const client = new PeerClient({ addressesMax });
-      cleanups.push(() => client.close());
+      onTestFinished(() => client.close());
       // There are many ways to write one address.
       const sendTo = (number: number) =>
         client.send(`127.0.0.${'0'.repeat(number)}1:${port}`, message, { deadlineMs });

@@ -1,29 +1,9 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { limits } from '../../src/core/limits.ts';
-import { exchange, makeApp, rawRequest, serve } from './harness.ts';
-
-const cleanups: (() => Promise<unknown>)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-async function start(options: Parameters<typeof serve>[1] = {}, deps: Parameters<typeof makeApp>[0] = {}) {
-  const under = await makeApp(deps);
-  const server = await serve(under.app, options);
-  cleanups.push(under.close, () => server.close(0));
-  return { ...under, server };
-}
-
-async function open(port: number): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1');
-  socket.setEncoding('utf8');
-  await once(socket, 'connect');
-  cleanups.push(async () => socket.destroy());
-  return socket;
-}
+import { exchange, openSocket, rawRequest, serve, startApp } from './harness.ts';
 
 describe('what is not a good request', () => {
   it.each([
@@ -47,7 +27,7 @@ describe('what is not a good request', () => {
       'KVS_HEADERS_TOO_LARGE',
     ],
   ])('gets a problem and a closed connection when it %s', async (_, bytes, status, code) => {
-    const { server } = await start();
+    const { server } = await startApp();
     const answer = await exchange(server.port, bytes);
     expect(answer).toMatch(
       new RegExp(`^HTTP/1\\.1 ${status} [^]*application/problem\\+json[^]*"code":"${code}"`),
@@ -58,13 +38,13 @@ describe('what is not a good request', () => {
     ['headers', 'GET /kv/k HTTP/1.1\r\nHost:'],
     ['a body', 'PUT /kv/k HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"1'],
   ])('gets 408 when %s do not come in time', async (_, bytes) => {
-    const { server, store } = await start({ requestTimeoutMs: 300, headerTimeoutMs: 200 });
+    const { server, store } = await startApp({}, { requestTimeoutMs: 300, headerTimeoutMs: 200 });
     expect(await exchange(server.port, bytes)).toMatch(/^(?:HTTP\/1\.1 408 [^]*KVS_REQUEST_TIMEOUT|$)/);
     expect(store.sequence).toBe(0);
   });
 
   it('gets 404 for a route that there is not', async () => {
-    const { server } = await start();
+    const { server } = await startApp();
     for (const target of ['/', '/nothing', '/kvx', '/members/x', '/health/x', '/debug/nothing']) {
       expect(await rawRequest(server.port, `GET ${target}`)).toMatchObject({
         status: 404,
@@ -79,14 +59,14 @@ describe('a failure that nothing could answer', () => {
     ['at once', () => () => assert.fail('broken')],
     ['later', () => () => Promise.reject(new Error('broken'))],
   ])('ends one connection, and not the server, when it comes %s', async (_, makeFetch) => {
-    const { app } = await start();
+    const { app } = await startApp();
     let isBroken = true;
     const fetch = makeFetch();
     const sometimes = {
       fetch: (...args: Parameters<typeof app.fetch>) => (isBroken ? fetch() : app.fetch(...args)),
     };
     const server = await serve(sometimes as typeof app);
-    cleanups.push(() => server.close(0));
+    onTestFinished(() => server.close(0));
     const failed = await rawRequest(server.port, 'GET /kv/a').catch(
       (error: NodeJS.ErrnoException) => error.code,
     );
@@ -98,8 +78,8 @@ describe('a failure that nothing could answer', () => {
 
 describe('connections', () => {
   it('are limited in number', async () => {
-    const { server } = await start({ connectionsMax: 2 });
-    const kept = [await open(server.port), await open(server.port)];
+    const { server } = await startApp({}, { connectionsMax: 2 });
+    const kept = [await openSocket(server.port), await openSocket(server.port)];
     const refused = connect(server.port, '127.0.0.1');
     refused.on('error', () => undefined);
     await once(refused, 'close');
@@ -109,24 +89,23 @@ describe('connections', () => {
   });
 
   it('are closed when idle for longer than the keep-alive time', async () => {
-    const { server } = await start({ keepAliveTimeoutMs: 50 });
-    const socket = await open(server.port);
+    const { server } = await startApp({}, { keepAliveTimeoutMs: 50 });
+    const socket = await openSocket(server.port);
     socket.write('GET /health/live HTTP/1.1\r\nHost: x\r\n\r\n');
     socket.resume();
     await once(socket, 'close');
   });
 
   it('of a client that does not read its answers are cut', async () => {
-    const { server } = await start({ requestTimeoutMs: 500 }, { maxValueBytes: 8_000_000 });
+    const { server } = await startApp({ maxValueBytes: 8_000_000 }, { requestTimeoutMs: 500 });
     const big = 'x'.repeat(4_000_000);
     await fetch(`http://127.0.0.1:${server.port}/kv/k`, {
       method: 'PUT',
       body: big,
       headers: { 'Content-Type': 'text/plain' },
     });
-    const socket = await open(server.port);
+    const socket = await openSocket(server.port);
     socket.pause();
-    socket.on('error', () => undefined);
     socket.write('GET /kv/k HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10));
     // The server counts its sockets; ours does not learn of the cut before it reads.
     await server.close(20_000);
@@ -135,8 +114,8 @@ describe('connections', () => {
 
 describe('closing', () => {
   it('lets a request finish that is under way, and takes no new connection', async () => {
-    const { server } = await start();
-    const socket = await open(server.port);
+    const { server } = await startApp();
+    const socket = await openSocket(server.port);
     let received = '';
     socket.on('data', (chunk: string) => (received += chunk));
     socket.write(
@@ -155,12 +134,11 @@ describe('closing', () => {
   });
 
   it('cuts what does not finish within the grace', async () => {
-    const { server } = await start();
-    const socket = await open(server.port);
+    const { server } = await startApp();
+    const socket = await openSocket(server.port);
     socket.write('PUT /kv/k HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\n"a');
     await rawRequest(server.port, 'GET /health/live');
     const closed = once(socket, 'close');
-    socket.on('error', () => undefined);
     await server.close(50);
     await closed;
   });

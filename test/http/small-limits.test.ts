@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { limits } from '../../src/core/limits.ts';
 import type { Version } from '../../src/core/version.ts';
 import { PeerClient } from '../../src/http/peer-client.ts';
 import { batch } from './batch-client.ts';
-import { makeApp, rawRequest, serve } from './harness.ts';
+import { makeApp, openSocket, rawRequest, startApp } from './harness.ts';
 import { WatchReader } from './watch-reader.ts';
 
 /** The same code with bounds so small that each of them is met with few requests. */
@@ -22,35 +22,16 @@ vi.mock('../../src/core/limits.ts', async (original) => {
   return { ...module, limits: { ...module.limits, ...small } };
 });
 
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-async function start(deps: Parameters<typeof makeApp>[0] = {}) {
-  const under = await makeApp(deps);
-  const server = await serve(under.app);
-  cleanups.push(under.close, () => server.close(0));
-  return { ...under, port: server.port };
-}
-
-async function open(port: number): Promise<Socket> {
-  const socket = connect(port, '127.0.0.1');
-  socket.setEncoding('utf8');
-  socket.on('error', () => undefined);
-  await once(socket, 'connect');
-  cleanups.push(() => socket.destroy());
-  return socket;
-}
-
 describe('more requests than may wait', () => {
   it('are refused, on whatever connection they come, until one has its answer', async () => {
     const readers: ((version: Version | undefined) => void)[] = [];
     const get = () => new Promise<Version | undefined>((resolve) => readers.push(resolve));
     const { store } = await makeApp();
-    cleanups.push(() => store.close());
-    const { port } = await start({ store: { peek: () => undefined, get, write: store.write.bind(store) } });
-    const pipelined = await open(port);
+    onTestFinished(() => store.close());
+    const {
+      server: { port },
+    } = await startApp({ store: { peek: () => undefined, get, write: store.write.bind(store) } });
+    const pipelined = await openSocket(port);
     let answers = '';
     pipelined.on('data', (chunk: string) => (answers += chunk));
     pipelined.write('GET /kv/k HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(limits.requestsMax));
@@ -66,7 +47,10 @@ describe('more requests than may wait', () => {
 
 describe('more lists than may be answered at one time', () => {
   it('are refused, counts and recursive deletes too, until one has its end', async () => {
-    const { port, store } = await start();
+    const {
+      server: { port },
+      store,
+    } = await startApp();
     const waiting: (() => void)[] = [];
     const count = vi.spyOn(store, 'count').mockImplementation(async () => {
       await new Promise<void>((resolve) => waiting.push(resolve));
@@ -92,14 +76,17 @@ describe('more bytes of bodies than may be on their way', () => {
   };
 
   it('are refused with the answer in sight, and taken again when others have come whole or have ended', async () => {
-    const { port, store } = await start();
+    const {
+      server: { port },
+      store,
+    } = await startApp();
     const head =
       'PUT /kv/large HTTP/1.1\r\nHost: x\r\nContent-Type: text/plain\r\nContent-Length: 1000\r\n\r\n';
-    const slow = [await open(port), await open(port)];
+    const slow = [await openSocket(port), await openSocket(port)];
     for (const socket of slow) socket.write(`${head}${'x'.repeat(999)}`);
     await untilSmall(port, 503);
     expect(await small(port)).toMatchObject({ code: 'KVS_OVERLOADED' });
-    const late = await open(port);
+    const late = await openSocket(port);
     late.write(`${head}${'x'.repeat(500)}`);
     const [refused] = (await once(late, 'data')) as [string];
     expect(refused).toMatch(/^HTTP\/1\.1 503 [^]*KVS_OVERLOADED/);
@@ -123,7 +110,9 @@ describe('more bytes of bodies than may be on their way', () => {
 
 describe('a line of a batch that finds no room beside other bodies', () => {
   it('is refused, and the next one is taken', async () => {
-    const { port } = await start();
+    const {
+      server: { port },
+    } = await startApp();
     const line = { op: 'put', path: 'k', value: 'x'.repeat(900) };
     const spaces = ' '.repeat(limits.bodiesBytesMax);
     const results = await batch(port, line, `${JSON.stringify(line)}${spaces}`);
@@ -140,7 +129,10 @@ describe('a line of a batch that finds no room beside other bodies', () => {
 
 describe('more headers than a request may have', () => {
   it('are refused rather than left out', async () => {
-    const { port, store } = await start();
+    const {
+      server: { port },
+      store,
+    } = await startApp();
     const filler = (count: number) => Array.from({ length: count }, (_, i) => `X-${i}: 1`);
     const put = (count: number) =>
       rawRequest(port, 'PUT /kv/k', [...filler(count - 4), 'Content-Length: 1', 'Content-Type: text/x'], '1');
@@ -160,10 +152,8 @@ describe('a connection to a peer', () => {
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const client = new PeerClient();
-    cleanups.push(
-      () => client.close(),
-      () => server.close(),
-    );
+    onTestFinished(() => void server.close());
+    onTestFinished(() => client.close());
     const connecting = once(server, 'connection');
     const { port } = server.address() as AddressInfo;
     await client.send(`127.0.0.1:${port}`, new Uint8Array(1), { deadlineMs: 20_000 });
@@ -174,11 +164,13 @@ describe('a connection to a peer', () => {
 
 describe('readers of watches', () => {
   it('find no place when there are too many, until one goes', async () => {
-    const { port } = await start();
+    const {
+      server: { port },
+    } = await startApp();
     const url = `http://127.0.0.1:${port}/kv/k`;
     const readers: WatchReader[] = [];
     for (let i = 0; i < limits.watchReadersMax; i++) readers.push(await WatchReader.open(`${url}?watch`));
-    cleanups.push(() => readers.forEach((reader) => reader.close()));
+    onTestFinished(() => readers.forEach((reader) => reader.close()));
     for (const query of ['?watch', '?watch=wait']) {
       expect(await rawRequest(port, `GET /kv/k${query}`)).toMatchObject({
         status: 503,

@@ -1,20 +1,8 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { limits } from '../../src/core/limits.ts';
-import { makeApp, rawRequest, serve } from './harness.ts';
-
-const cleanups: (() => unknown)[] = [];
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
-});
-
-async function start(deps: Parameters<typeof makeApp>[0] = {}) {
-  const under = await makeApp(deps);
-  const server = await serve(under.app);
-  cleanups.push(under.close, () => server.close(0));
-  return { ...under, server };
-}
+import { rawRequest, startApp } from './harness.ts';
 
 /** A reader of /debug/events on a socket of its own. */
 class EventReader {
@@ -30,7 +18,7 @@ class EventReader {
     this.socket.setEncoding('utf8');
     this.socket.on('data', (text: string) => (this.received += text));
     this.socket.on('error', () => undefined);
-    cleanups.push(() => this.socket.destroy());
+    onTestFinished(() => void this.socket.destroy());
   }
 
   static async open(port: number, lastEventId?: string): Promise<EventReader> {
@@ -64,7 +52,7 @@ class EventReader {
 
 describe('A reader of /debug/events', () => {
   it('gets each transition with its id', async () => {
-    const { server, inspector } = await start();
+    const { server, inspector } = await startApp();
     const reader = await EventReader.open(server.port);
     expect(reader.received).toMatch(/content-type: text\/event-stream/i);
     inspector.emit('running');
@@ -73,7 +61,7 @@ describe('A reader of /debug/events', () => {
   });
 
   it('gets so many at once, and the others a moment later', async () => {
-    const { server, inspector } = await start();
+    const { server, inspector } = await startApp();
     const reader = await EventReader.open(server.port);
     for (let i = 1; i <= 501; i++) inspector.emit('x');
     await reader.until('"id":501,');
@@ -83,7 +71,7 @@ describe('A reader of /debug/events', () => {
   });
 
   it('goes on after the last event that it had, without a gap and without getting one twice', async () => {
-    const { server, inspector } = await start();
+    const { server, inspector } = await startApp();
     const first = await EventReader.open(server.port);
     for (const state of ['a', 'b', 'c']) inspector.emit(state);
     await first.until('"to":"c"');
@@ -99,7 +87,7 @@ describe('A reader of /debug/events', () => {
   });
 
   it('is told how many events in between are not remembered any more', async () => {
-    const { server, inspector } = await start();
+    const { server, inspector } = await startApp();
     const first = await EventReader.open(server.port);
     inspector.emit('a');
     await first.until('"to":"a"');
@@ -111,7 +99,7 @@ describe('A reader of /debug/events', () => {
   });
 
   it('that knew an earlier life of the node is told so, and gets all of this one', async () => {
-    const { server, inspector } = await start();
+    const { server, inspector } = await startApp();
     for (const state of ['a', 'b', 'c']) inspector.emit(state);
     // In that life the same numbers meant other transitions.
     const reader = await EventReader.open(server.port, 'a1b2c3d4-2');
@@ -120,7 +108,7 @@ describe('A reader of /debug/events', () => {
   });
 
   it('gets all that is remembered, without a gap, when it asks from the beginning', async () => {
-    const { server, inspector } = await start();
+    const { server, inspector } = await startApp();
     for (const state of ['a', 'b', 'c']) inspector.emit(state);
     inspector.remembered = 2;
     const reader = await EventReader.open(server.port, '0');
@@ -129,7 +117,7 @@ describe('A reader of /debug/events', () => {
   });
 
   it('may name a transition of this life by its number', async () => {
-    const { server, inspector } = await start();
+    const { server, inspector } = await startApp();
     for (const state of ['a', 'b', 'c']) inspector.emit(state);
     const reader = await EventReader.open(server.port, '2');
     await reader.until('"to":"c"');
@@ -140,7 +128,7 @@ describe('A reader of /debug/events', () => {
   });
 
   it('is refused with an id that never was one', async () => {
-    const { server } = await start();
+    const { server } = await startApp();
     for (const id of ['x', '1.5', '-1', 'a-b', `a-${'9'.repeat(20)}`]) {
       const refused = await rawRequest(server.port, 'GET /debug/events', [`Last-Event-ID: ${id}`]);
       expect(refused).toMatchObject({ status: 400, code: 'KVS_BAD_REQUEST' });
@@ -148,7 +136,7 @@ describe('A reader of /debug/events', () => {
   });
 
   it('that is too slow loses events, is told how many, and gets what comes then', async () => {
-    const { server, inspector } = await start();
+    const { server, inspector } = await startApp();
     const reader = await EventReader.open(server.port);
     const emitted = 20_000;
     // Nobody can read before this is over.
@@ -163,7 +151,7 @@ describe('A reader of /debug/events', () => {
   });
 
   it('takes nothing from another one by being slow', async () => {
-    const { server, inspector } = await start();
+    const { server, inspector } = await startApp();
     const slow = await EventReader.open(server.port);
     slow.socket.pause();
     const quick = await EventReader.open(server.port);
@@ -177,7 +165,7 @@ describe('A reader of /debug/events', () => {
   });
 
   it('gets the last transitions and a proper end when the node stops', async () => {
-    const { server, inspector, closing } = await start();
+    const { server, inspector, closing } = await startApp();
     const reader = await EventReader.open(server.port);
     inspector.emit('stopped');
     closing.abort();
@@ -188,7 +176,7 @@ describe('A reader of /debug/events', () => {
   });
 
   it('that takes nothing does not keep the node from stopping', async () => {
-    const { server, inspector, closing } = await start();
+    const { server, inspector, closing } = await startApp();
     const reader = await EventReader.open(server.port);
     reader.socket.pause();
     // More than all buffers between the two can hold.
@@ -202,20 +190,20 @@ describe('A reader of /debug/events', () => {
   });
 
   it('that comes while the node stops gets an end at once', async () => {
-    const { app, closing } = await start({ debugAccess: 'on' });
+    const { app, closing } = await startApp({ debugAccess: 'on' });
     closing.abort();
     const answer = await app.request('/debug/events');
     expect(await answer.text()).toBe(': connected\n\n');
   });
 
   it('hears from time to time that a quiet stream is there', async () => {
-    const { server } = await start({ heartbeatMs: 5 });
+    const { server } = await startApp({ heartbeatMs: 5 });
     const reader = await EventReader.open(server.port);
     await reader.until(': still here');
   });
 
   it('costs nothing any more when it is gone', async () => {
-    const { server, inspector } = await start();
+    const { server, inspector } = await startApp();
     expect(inspector.listeners.size).toBe(0);
     const readers = [await EventReader.open(server.port), await EventReader.open(server.port)];
     expect(inspector.listeners.size).toBe(1);
@@ -224,7 +212,7 @@ describe('A reader of /debug/events', () => {
   });
 
   it('finds its place taken when there are too many', async () => {
-    const { server } = await start();
+    const { server } = await startApp();
     const readers = [];
     for (let i = 0; i < limits.debugReadersMax; i++) readers.push(await EventReader.open(server.port));
     expect(await rawRequest(server.port, 'GET /debug/events')).toMatchObject({
@@ -240,7 +228,7 @@ describe('A reader of /debug/events', () => {
   });
 
   it('takes no place by asking for the head alone', async () => {
-    const { server, inspector } = await start();
+    const { server, inspector } = await startApp();
     for (let i = 0; i <= limits.debugReadersMax; i++) {
       expect((await rawRequest(server.port, 'HEAD /debug/events')).status).toBe(200);
     }

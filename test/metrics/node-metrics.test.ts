@@ -48,9 +48,26 @@ describe('/metrics of a node', () => {
     expect(metrics.value('kvs_cache_hits_total')).toBe(2);
     // One miss for the key that was written, one for the first look at the key that is not there.
     expect(metrics.value('kvs_cache_misses_total')).toBe(2);
+    expect(metrics.value('kvs_future_versions_total')).toBe(0);
     expect(metrics.value('kvs_rocksdb_memtable_bytes')).toBeGreaterThan(0);
     expect(metrics.value('kvs_rocksdb_write_stopped')).toBe(0);
-    expect(metrics.value('nodejs_eventloop_lag_p99_seconds')).toBeDefined();
+    expect(metrics.value('process_resident_memory_bytes')).toBeGreaterThan(0);
+  });
+
+  it('tells each who asks of the same delays of the event loop, and of no others', async () => {
+    const { url } = await runNode();
+    const until = performance.now() + 200;
+    while (performance.now() < until);
+    const longWaits = async () => {
+      const metrics = await scrape(url);
+      expect(metrics.seriesWith('nodejs_eventloop')).toEqual([]);
+      const upTo = (bound: string) =>
+        metrics.value(`kvs_event_loop_delay_seconds_bucket{le="${bound}"}`) ?? NaN;
+      return upTo('+Inf') - upTo('0.1');
+    };
+    const first = await longWaits();
+    expect(first).toBeGreaterThan(0);
+    expect(await longWaits()).toBeGreaterThanOrEqual(first);
   });
 
   it('tells which node this is, its mode and its actors', async () => {
@@ -80,6 +97,9 @@ describe('/metrics of a node', () => {
     expect(metrics.value('kvs_push_queue_versions{member="node2"}')).toBeDefined();
     expect(metrics.value('kvs_push_lag_seconds{member="node2"}')).toBeDefined();
     expect(metrics.value('kvs_member_behind{member="node2"}')).toBeDefined();
+    for (const direction of ['sent', 'received']) {
+      expect(metrics.value(`kvs_member_${direction}_bytes_total{member="node2"}`)).toBeGreaterThan(0);
+    }
     for (const role of ['caller', 'answerer']) {
       expect(metrics.value(`kvs_peer_sent_bytes_total{role="${role}"}`)).toBeGreaterThan(0);
       expect(metrics.value(`kvs_peer_received_bytes_total{role="${role}"}`)).toBeGreaterThan(0);

@@ -7,6 +7,7 @@ import type { VersionStore } from '../../src/core/ports.ts';
 import type { KeyVersion } from '../../src/core/version.ts';
 import { Claims } from '../../src/peers/claims.ts';
 import { Exchange } from '../../src/peers/exchange.ts';
+import { Links } from '../../src/peers/links.ts';
 import { MemberTable } from '../../src/peers/member-table.ts';
 import { Merger } from '../../src/peers/merger.ts';
 import { PeerService } from '../../src/peers/peer-service.ts';
@@ -97,6 +98,7 @@ export class TestNode {
   readonly members: MemberTable;
   readonly claims: Claims;
   readonly merger: Merger;
+  readonly links: Links;
   readonly service: PeerService;
   readonly twins: Twins;
   readonly transport: PeerTransport;
@@ -136,6 +138,7 @@ export class TestNode {
       place: `${id}:1`,
       onElder: () => undefined,
     });
+    this.links = new Links(clock);
     this.service = new PeerService({
       cluster: 'kvs',
       members: this.members,
@@ -144,6 +147,7 @@ export class TestNode {
       merger: this.merger,
       transport: this.transport,
       twins: this.twins,
+      links: this.links,
       isWhole: () => this.isWhole,
     });
     wire.nodes.set(`${id}:1`, this);

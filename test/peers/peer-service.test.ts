@@ -81,6 +81,16 @@ describe('a caller', () => {
     expect(b.members.get('a')?.lastSeen).toBe(clock.ms);
   });
 
+  it('that is a member has its bytes counted, and those of the answer; a stranger has not', async () => {
+    const { a, b, wire } = await startTwo();
+    const bytesOf = (id: string) => b.links.view(id, { size: () => 0, oldest: () => undefined });
+    await ask(a, b, 'branches', null);
+    const [sent] = wire.sent;
+    expect(bytesOf('a')).toMatchObject({ receivedBytes: sent?.requestBytes, sentBytes: sent?.replyBytes });
+    expect(await refusalOf(b, {})).toBeUndefined();
+    expect(bytesOf('x')).toMatchObject({ receivedBytes: 0, sentBytes: 0 });
+  });
+
   it('that speaks another version of the protocol is told so', async () => {
     const { b } = await startTwo();
     const message = encodeRequest(

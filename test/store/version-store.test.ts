@@ -276,6 +276,15 @@ describe.each(Object.entries(places))('a version store on %s', (_, makePlace) =>
       });
     });
 
+    it('counts each version from the future that it stored, and says so in the log once', async () => {
+      const { store, clock, logger } = await open();
+      const future = foreign({ timestamp: clock.ms + 10 * hourMs });
+      await mergeOne(store, 'near', foreign({ timestamp: clock.ms + 5000 }));
+      for (const key of ['a', 'b', 'a']) await mergeOne(store, key, future);
+      expect(store.stats().futureVersions).toBe(2);
+      expect(logger.lines).toHaveLength(1);
+    });
+
     it('changes nothing when one of the versions is malformed', async () => {
       const { store } = await open();
       const merging = store.merge([

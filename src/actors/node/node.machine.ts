@@ -128,7 +128,7 @@ export const nodeMachine = setup({
     route: enqueueActions(({ context, event, enqueue }) => {
       for (const id of routing[event.type] ?? []) {
         const ref = context.refs[id];
-        if (ref !== undefined) enqueue.sendTo(ref, event);
+        if (ref !== undefined && !context.drained.includes(id)) enqueue.sendTo(ref, event);
       }
     }),
     drainChildren: enqueueActions(({ context, enqueue }) => {
@@ -259,6 +259,8 @@ export const nodeMachine = setup({
             'xstate.error.actor.*': { actions: 'noteDrained' },
             // A write that was under way when the stop came is still told to the members.
             'versions.accepted': { actions: 'route' },
+            // Whoever goes meanwhile is not to be waited for.
+            'member.*': { actions: 'route' },
           },
           after: { childrenDeadline: 'http' },
         },

@@ -47,5 +47,7 @@ function linkView(link: LinkView): Record<string, unknown> {
     round_trip_ms: link.roundTripMs ?? null,
     waiting: link.waiting,
     lag_ms: link.lagMs,
+    sent_bytes: link.sentBytes,
+    received_bytes: link.receivedBytes,
   };
 }
