@@ -68,8 +68,12 @@ export class BatchIntake {
 
   async #wait(): Promise<void> {
     const startedAt = performance.now();
-    const late = setTimeout(() => this.#finish('late'), this.#lineTimeoutMs - this.#waitedMs);
+    let isAwake = false;
+    // A process that was held up itself first looks whether something has come meanwhile.
+    const giveUp = (): NodeJS.Immediate => setImmediate(() => isAwake || this.#finish('late'));
+    const late = setTimeout(giveUp, this.#lineTimeoutMs - this.#waitedMs);
     await new Promise<void>((resolve) => (this.#wake = resolve));
+    isAwake = true;
     this.#wake = undefined;
     clearTimeout(late);
     this.#waitedMs += performance.now() - startedAt;

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { KvsError } from '../core/errors.ts';
 import { parsePath, type KeyPath } from '../core/key-path.ts';
-import type { WriteRequest } from '../core/ports.ts';
+import type { Clock, WriteRequest } from '../core/ports.ts';
 import { headerPattern } from '../core/version.ts';
 import { assertJson, parseContentType } from './value.ts';
 import { instantAfter, ttlMsFrom } from './ttl.ts';
@@ -12,8 +12,7 @@ export type BatchRequest = WriteRequest | { readonly kind: 'get'; readonly path:
 
 export interface LineContext {
   readonly maxValueBytes: number;
-  /** ms since the epoch. */
-  readonly nowMs: number;
+  readonly clock: Clock;
 }
 
 /** As it stands in the line, not checked yet. */
@@ -67,7 +66,8 @@ function parsePut(text: string, path: KeyPath, fields: Fields, context: LineCont
   if (data.length > context.maxValueBytes) {
     throw new KvsError('KVS_VALUE_TOO_LARGE', `The value is larger than ${context.maxValueBytes} bytes`);
   }
-  const expiresAt = parseExpiry(fields['ttl'], context.nowMs);
+  const { ttl } = fields;
+  const expiresAt = ttl === undefined ? undefined : parseExpiry(ttl, context.clock.now());
   return { kind: 'put', path, contentType, data, expiresAt };
 }
 
@@ -112,6 +112,5 @@ function decodeBase64(sent: unknown): Buffer {
 }
 
 function parseExpiry(ttl: unknown, nowMs: number): number | undefined {
-  if (ttl === undefined) return undefined;
   return instantAfter(ttlMsFrom(typeof ttl === 'number' ? ttl : NaN), nowMs);
 }

@@ -100,9 +100,8 @@ export class Batch {
   }
 
   #read(line: Buffer): BatchRequest | KvsError {
-    const { maxValueBytes, clock } = this.#deps;
     try {
-      return parseLine(line, { maxValueBytes, nowMs: clock.now() });
+      return parseLine(line, this.#deps);
     } catch (error) {
       return this.#explain(error);
     }
