@@ -11,14 +11,14 @@ let closing: AbortController;
 /** What each read of the store waits for. */
 let gate: Promise<void> | undefined;
 let failure: Error | undefined;
-let reading = 0;
-let readingMax = 0;
-let reads = 0;
+/** Reads of the store: at this moment, the most at one time, and all. */
+const reads = { now: 0, max: 0, all: 0 };
 
 beforeEach(async () => {
   under = await openTestStore(memoryLevel());
   closing = new AbortController();
-  [gate, failure, reading, readingMax, reads] = [undefined, undefined, 0, 0, 0];
+  [gate, failure] = [undefined, undefined];
+  Object.assign(reads, { now: 0, max: 0, all: 0 });
 });
 afterEach(async () => {
   closing.abort();
@@ -28,15 +28,15 @@ afterEach(async () => {
 function openFeed(): KeyFeed {
   const { store, clock, logger } = under;
   const eventsAfter = async (...args: Parameters<OpenVersionStore['eventsAfter']>) => {
-    reads++;
-    readingMax = Math.max(readingMax, ++reading);
+    reads.all++;
+    reads.max = Math.max(reads.max, ++reads.now);
     let page: EventPage | null;
     try {
       await gate;
       if (failure !== undefined) throw failure;
       page = await store.eventsAfter(...args);
     } finally {
-      reading--;
+      reads.now--;
     }
     return page;
   };
@@ -105,7 +105,7 @@ describe('Watchers that come back all at once', () => {
     const takers = Array.from({ length: 20 }, () => new Taker(feed, first.lastId));
     open();
     await Promise.all(takers.map((taker) => taker.until(() => taker.told.length === 1)));
-    expect([readingMax, takers[19]?.told]).toEqual([limits.watchReadsMax, ['put a']]);
+    expect([reads.max, takers[19]?.told]).toEqual([limits.watchReadsMax, ['put a']]);
   });
 });
 
@@ -118,10 +118,10 @@ describe('Commits that come while the store is asked what has expired', () => {
     const taker = new Taker(openFeed());
     await store.write([put('x', '1', clock.ms + 100)]);
     await taker.until(() => taker.told.includes('put x'));
-    const before = reads;
+    const before = reads.all;
     const open = makeGate();
     clock.ms += 100;
-    while (reads === before) await new Promise((resolve) => setTimeout(resolve, 1));
+    while (reads.all === before) await new Promise((resolve) => setTimeout(resolve, 1));
     return { taker, open };
   }
 

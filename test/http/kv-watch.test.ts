@@ -94,7 +94,7 @@ describe('A watch of a key', () => {
         uuid: uuids[0],
         content_type: 'application/json',
         expires_at: expiresAt,
-        value: { big: 12345678901234567890 },
+        value: { big: Number('12345678901234567890') },
       },
       { ...common, event: 'put', uuid: uuids[1], content_type: 'image/png', value_base64: 'AQL/' },
       { ...common, event: 'delete', uuid: uuids[2] },
@@ -474,23 +474,23 @@ describe('Readers of watches', () => {
   });
 
   it('cost nothing any more when they are gone', async () => {
-    let listeners = 0;
+    const listeners = { count: 0 };
     const { store } = await start();
     const counted: HttpEvents = {
       ...boundTo(store),
       onCommit: (listener) => {
         const stop = store.onCommit(listener);
-        listeners++;
+        listeners.count++;
         return () => {
-          listeners--;
+          listeners.count--;
           stop();
         };
       },
     };
     const { watch, poll, port } = await start({ deps: { events: counted } });
-    expect(listeners).toBe(0);
+    expect(listeners.count).toBe(0);
     const readers = [await watch(''), await watch('k')];
-    expect(listeners).toBe(1);
+    expect(listeners.count).toBe(1);
     await poll('k', '&timeout=0');
     for (const reader of readers) reader.close();
     // One of them waits for its turn behind the other, which never ends.
@@ -500,7 +500,7 @@ describe('Readers of watches', () => {
     );
     await once(socket, 'data');
     socket.destroy();
-    while (listeners > 0) await new Promise(setImmediate);
+    while (listeners.count > 0) await new Promise(setImmediate);
   });
 
   it('take no place by asking for the head alone', async () => {
@@ -525,17 +525,16 @@ describe('Readers of watches', () => {
 
 describe('A long poll', () => {
   it('without an index waits for the next change', async () => {
-    const { poll, store } = await start();
+    const under = await start();
+    const { store } = under;
     await store.write([put('k', '1')]);
-    const answer = poll('k');
-    const told = (async () => (await answer).events)();
-    let events: Poll['events'] | undefined;
-    void told.then((found) => (events = found));
-    while (events === undefined) {
+    const poll = { answer: undefined as Poll | undefined };
+    void under.poll('k').then((answer) => (poll.answer = answer));
+    while (poll.answer === undefined) {
       await store.write([put('k', '2')]);
       await new Promise(setImmediate);
     }
-    expect(events[0]).toMatchObject({ event: 'put', path: 'k', value: 2 });
+    expect(poll.answer.events[0]).toMatchObject({ event: 'put', path: 'k', value: 2 });
   });
 
   it('goes on from its index without missing a change, and answers at once with what is there', async () => {

@@ -57,7 +57,12 @@ function watch() {
     if (source.joined > 0) watcher.offer(eventOf(after.sequence), before, after);
     source.sequence++;
   };
-  return { answer, source, watcher, commit };
+  /** More than can wait. */
+  const overflow = () => {
+    for (let bytes = 0; bytes <= 2 * limits.watchBufferBytesMax; bytes += eventOf(1).bytes.length) commit();
+    expect(source.joined).toBe(0);
+  };
+  return { answer, source, watcher, commit, overflow };
 }
 
 describe('A watcher whose reader takes nothing', () => {
@@ -66,6 +71,8 @@ describe('A watcher whose reader takes nothing', () => {
     commit();
     watcher.flush();
     expect(answer.sent).toEqual(['1']);
+    // What happens to other keys it is not offered.
+    source.sequence = 6;
     answer.isFull = true;
     const fitting = Math.floor(limits.watchBufferBytesMax / eventOf(2).bytes.length);
     for (let i = 0; i < fitting; i++) commit();
@@ -83,8 +90,9 @@ describe('A watcher whose reader takes nothing', () => {
     commit();
     watcher.flush();
     await new Promise(setImmediate);
-    expect(source.reads[0]).toBe(`1-${source.sequence - 1}`);
-    expect(answer.sent).toEqual(Array.from({ length: source.sequence }, (_, i) => String(i + 1)));
+    expect(source.reads[0]).toBe(`6-${source.sequence - 1}`);
+    const missed = Array.from({ length: source.sequence - 6 }, (_, i) => String(i + 7));
+    expect(answer.sent).toEqual(['1', ...missed]);
   });
 
   it('lets a single event wait that is larger than that', () => {
@@ -102,18 +110,16 @@ describe('A watcher whose reader takes nothing', () => {
   });
 
   it('that is full again while it joins loses nothing either', async () => {
-    const { answer, source, watcher, commit } = watch();
+    const { answer, source, watcher, commit, overflow } = watch();
     answer.isFull = true;
-    while (source.joined > 0) commit();
+    overflow();
     answer.isFull = false;
     watcher.resume();
     // More than can wait comes while it reads the rest.
     for (let i = 0; i < 3; i++) {
       while (source.joined === 0) await new Promise(setImmediate);
-      while (source.joined > 0) {
-        answer.isFull = true;
-        commit();
-      }
+      answer.isFull = true;
+      overflow();
       answer.isFull = false;
       watcher.resume();
     }

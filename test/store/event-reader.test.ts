@@ -148,6 +148,20 @@ describe('Events after a position', () => {
     await store.close();
   });
 
+  it('tell of an expiry once, to whoever has heard of its commit and to whoever has not', async () => {
+    const { store, clock } = await openTestStore(memoryLevel());
+    const from = positionOf(store, clock.ms);
+    await store.write([put('a', '1', clock.ms + 1)]);
+    clock.ms += 1;
+    // The instant is told before the commit is.
+    const early = { ...from, expiredMs: clock.ms };
+    expect((await allBetween(store, from, early)).told).toEqual([]);
+    const until = positionOf(store, clock.ms);
+    expect((await allBetween(store, early, until)).told).toEqual(['expire a']);
+    expect((await allBetween(store, from, until)).told).toEqual(['put a', 'expire a']);
+    await store.close();
+  });
+
   it('tell of thousands that expired at one instant, page by page', async () => {
     const { store, clock } = await openTestStore(memoryLevel());
     const soon = clock.ms + 1_000;
