@@ -83,6 +83,11 @@ export class Outboxes {
     return [...this.#boxes.values()].every(({ size }) => size === 0);
   }
 
+  get waiting(): string[] {
+    const filled = [...this.#boxes].filter(([, { size }]) => size > 0).map(([id]) => id);
+    return [...filled, ...this.#overflown];
+  }
+
   /** Whether what is pushed must be passed on by whoever gets it. */
   get areRumours(): boolean {
     return this.#members.present().length > limits.pushFanOut;

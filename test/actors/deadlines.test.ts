@@ -47,7 +47,13 @@ const hanging = fromPromise<never>(() => new Promise<never>(() => undefined));
 const failing = fromPromise<never>(() => Promise.reject(new Error('no')));
 
 const intervalMs = 100;
-const fullBoxes = { isEmpty: false, size: () => 1, hasOverflown: () => false, clear: () => undefined };
+const fullBoxes = {
+  isEmpty: false,
+  waiting: [],
+  size: () => 1,
+  hasOverflown: () => false,
+  clear: () => undefined,
+};
 const chance = () => 0;
 const other = { id: 'b', state: 'alive' };
 

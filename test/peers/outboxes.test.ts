@@ -83,9 +83,11 @@ describe('what waits for a member', () => {
     boxes.add([versionOf('one more')]);
     expect([boxes.size('a'), boxes.hasOverflown('a')]).toEqual([0, true]);
     expect([boxes.size('b'), boxes.hasOverflown('b')]).toEqual([2, false]);
+    expect(boxes.waiting).toEqual(['b', 'a']);
     boxes.add([versionOf('later')]);
     expect(boxes.size('a')).toBe(0);
     boxes.clear('a');
+    expect(boxes.waiting).toEqual(['b']);
     boxes.add([versionOf('after')]);
     expect(values(boxes.page('a'))).toEqual(['after 0']);
   });

@@ -13,6 +13,8 @@ export const pushRetryMsMax = 1_000;
 /** The outboxes as the machines see them: they never see what is in them. */
 export interface OutboxView {
   readonly isEmpty: boolean;
+  /** The members that there is something to do for: versions wait for them, or more did than fit. */
+  readonly waiting: readonly string[];
   /** Versions that wait for a member. */
   size(id: string): number;
   hasOverflown(id: string): boolean;

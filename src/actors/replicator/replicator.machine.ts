@@ -34,11 +34,10 @@ export const replicatorMachine = setup({
   },
   actors: { pusher: pusherMachine },
   actions: {
-    rouse: enqueueActions(({ context, enqueue, event }) => {
-      if (event.type !== 'versions.accepted') return;
+    rouse: enqueueActions(({ context, enqueue }, params: { members: readonly string[] }) => {
       const known = context.pushers;
-      const unknown = event.members.filter((id) => known[id] === undefined);
-      for (const id of event.members) {
+      const unknown = params.members.filter((id) => known[id] === undefined);
+      for (const id of params.members) {
         const ref = known[id];
         if (ref !== undefined) enqueue.sendTo(ref, { type: 'outbox.filled' });
       }
@@ -76,14 +75,20 @@ export const replicatorMachine = setup({
   context: ({ input }) => ({ ...input, pushers: {} }),
   initial: 'active',
   on: {
-    'versions.accepted': { actions: 'rouse' },
+    'versions.accepted': {
+      actions: { type: 'rouse', params: ({ event }) => ({ members: event.members }) },
+    },
     'member.fellBehind': { actions: { type: 'passOn', params: ({ event }) => ({ id: event.id }) } },
     'member.failed': { actions: { type: 'dismiss', params: ({ event }) => ({ id: event.id }) } },
     'member.left': { actions: { type: 'dismiss', params: ({ event }) => ({ id: event.id }) } },
     'member.forgotten': { actions: { type: 'dismiss', params: ({ event }) => ({ id: event.id }) } },
   },
   states: {
-    active: { on: { drain: 'flushing' } },
+    active: {
+      // Of a box that is not empty nobody tells again: what waited for an earlier replicator is this one's now.
+      entry: { type: 'rouse', params: ({ context }) => ({ members: context.outboxes.waiting }) },
+      on: { drain: 'flushing' },
+    },
     flushing: {
       always: { guard: 'isAllTold', target: 'drained' },
       on: { 'outbox.emptied': {} },

@@ -43,3 +43,8 @@ describe('the replicator of a node that stops', () => {
     },
   );
 });
+describe('a replicator that is started anew', () => {
+  it('tells the members what has waited for them since before', () => {
+    expect(replicator(outboxesFor('b', 'c')).pushed).toEqual(['b', 'c']);
+  });
+});
