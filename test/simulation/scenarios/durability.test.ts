@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { KvsError } from '../../../src/core/errors.ts';
 import type { KeyPath } from '../../../src/core/key-path.ts';
+import { peerProtocol } from '../../../src/core/peer-calls.ts';
 import { limits } from '../../../src/core/limits.ts';
 import type { Version } from '../../../src/core/version.ts';
 import { decodeReply, encodeRequest } from '../../../src/peers/wire.ts';
@@ -108,7 +109,13 @@ describe('a version that a node was sent', () => {
     for (const path of ['', '/', 'a//b', '../a', 'a\nb', 'x'.repeat(limits.pathBytesMax + 1)]) {
       expect({ path, code: await codeOf(sendPush(path, good)) }).toEqual({ path, code: 'KVS_PEER_FAILED' });
     }
-    for (const bytes of [[], [0], [255, 255], [0x93, 1, 2, 3], Array.from({ length: 64 }, (_, at) => at)]) {
+    for (const bytes of [
+      [],
+      [0],
+      [255, 255],
+      [0x93, peerProtocol, 2, 3],
+      Array.from({ length: 64 }, (_, at) => at),
+    ]) {
       const answer = await complete(cluster, service.answer(Uint8Array.from(bytes)));
       const code = await codeOf(Promise.resolve(answer).then((reply) => decodeReply('push', reply)));
       expect(code).toBe('KVS_PEER_FAILED');
