@@ -34,8 +34,10 @@ it('shows lines that work as they stand, one after the other', async () => {
       continue;
     }
     const { stdout } = await run('bash', ['-c', here]);
-    expect(stdout, line).toMatch(/^\{/);
-    expect(stdout, line).not.toContain('"status":4');
+    expect({ line, stdout }).toEqual({
+      line,
+      stdout: expect.stringMatching(/^\{(?!.*"status":4)/) as string,
+    });
     const shown = /# (\{.*\})$/.exec(line)?.[1];
     if (shown !== undefined) expect(stdout.trim()).toBe(shown);
   }
