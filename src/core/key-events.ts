@@ -56,10 +56,11 @@ export function expiryOf(path: KeyPath, { uuid, timestamp, expiresAt }: Version)
   return { kind: 'expire', path, uuid, timestamp, expiresAt: expiresAt ?? timestamp };
 }
 
-/** Whether there is anything between the two. */
+/** False when nothing happened between the two. A position that can't lead to the other one counts as behind it. */
 export function isBehind(position: EventPosition, until: EventPosition): boolean {
   return (
-    position.sequence < until.sequence ||
+    position.sequence !== until.sequence ||
+    position.entries > 0 ||
     position.expiredMs < until.expiredMs ||
     (position.expiredMs === until.expiredMs &&
       position.expiredPath !== undefined &&

@@ -135,7 +135,7 @@ export class KeyFeed implements EventSource {
   }
 
   onFailure(error: unknown): void {
-    this.#logger.error('A watch was cut: the store could not be read', { error });
+    this.#logger.error('A watch was cut: what it had to be told could not be read', { error });
   }
 
   #now(): EventPosition {
@@ -190,12 +190,16 @@ export class KeyFeed implements EventSource {
   }
 
   #tell(path: KeyPath, eventOf: () => KeyEvent, after: EventPosition): void {
-    let event: WatchEvent | undefined;
-    for (const target of targetsOf(path)) {
-      const watchers = this.#watchers.get(target);
-      if (watchers === undefined) continue;
-      event ??= WatchEvent.of(eventOf(), this.idOf(after));
-      for (const watcher of watchers) this.#offer(watcher, event, after);
+    const all = targetsOf(path).flatMap((target) => [...(this.#watchers.get(target) ?? [])]);
+    if (all.length > 0) {
+      try {
+        const event = WatchEvent.of(eventOf(), this.idOf(after));
+        for (const watcher of all) this.#offer(watcher, event, after);
+      } catch (error) {
+        // A damaged value must not keep those who watch other keys from what comes after it.
+        this.onFailure(error);
+        for (const watcher of all) watcher.cut();
+      }
     }
     this.#position = after;
   }

@@ -10,7 +10,7 @@ import {
 import type { KeyPath } from '../core/key-path.ts';
 import { limits } from '../core/limits.ts';
 import type { LoggedChange } from '../core/ports.ts';
-import { diedAtMs } from '../core/version.ts';
+import { diedAtMs, plainBytes } from '../core/version.ts';
 import type { ChangeLog } from './change-log.ts';
 import {
   gravesBetween,
@@ -93,17 +93,22 @@ export class EventReader {
     entries: readonly PositionedChange[],
     selects: (path: KeyPath) => boolean,
   ): Promise<boolean> {
-    const wanted = entries.filter(({ change }) => selects(change.path));
-    const versions = this.#versionsOf(wanted.map(({ change }) => change.path));
+    const paths = entries.map(({ change }) => change.path);
+    const wanted = new Set(paths.filter(selects));
+    const versions = this.#versionsOf(paths.filter((path) => wanted.has(path)));
     for (const { change, after } of entries) {
       if (page.isFull) return false;
-      const version = selects(change.path) ? (await versions.next()).value : undefined;
+      const version = wanted.has(change.path) ? (await versions.next()).value : undefined;
       if (version === undefined) {
         page.pass(after);
         continue;
       }
       if (this.#isUnsettled(change, version)) return false;
-      page.add(eventOfEntry(change, version, page.position), after, version?.data.length);
+      page.add(
+        eventOfEntry(change, version, page.position),
+        after,
+        version === null ? 0 : plainBytes(version),
+      );
     }
     return true;
   }
@@ -125,7 +130,9 @@ export class EventReader {
     const options = { keyEncoding: 'view', limit: limits.pageItemsMax, ...range };
     const keys = await this.#options.level.keys<Uint8Array>(options).all();
     const graves = keys.map((key) => ({ ms: msOfDeathKey(key), path: parseDeathKey(key) }));
-    const versions = this.#versionsOf(graves.map(({ path }) => path).filter(selects));
+    // Whoever selects may have changed his mind by the time a version has been read.
+    const wanted = new Set(graves.map(({ path }) => path).filter(selects));
+    const versions = this.#versionsOf(graves.map(({ path }) => path).filter((path) => wanted.has(path)));
     const end = { ...position, expiredMs: until.expiredMs, expiredPath: until.expiredPath };
     const isComplete = graves.length < limits.pageItemsMax;
     const afterAll = isComplete && until.expiredPath === undefined ? Infinity : 0;
@@ -133,7 +140,7 @@ export class EventReader {
       if (page.isFull) return true;
       const next = graves[index + 1]?.ms ?? afterAll;
       const after = { ...position, expiredMs: ms, expiredPath: next > ms ? undefined : path };
-      const version = selects(path) ? (await versions.next()).value : undefined;
+      const version = wanted.has(path) ? (await versions.next()).value : undefined;
       const isExpired =
         version !== undefined &&
         version !== null &&
@@ -184,7 +191,7 @@ class Page {
     return this.#bytes >= limits.watchPageBytesMax;
   }
 
-  /** `bytes`: what its value takes. Without an event only the position moves on. */
+  /** `bytes`: what its value takes, decompressed. Without an event only the position moves on. */
   add(event: KeyEvent | undefined, after: EventPosition, bytes = 0): void {
     this.#position = after;
     if (event === undefined) return;

@@ -1,10 +1,19 @@
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EventPage } from '../../src/core/key-events.ts';
 import { limits } from '../../src/core/limits.ts';
 import { KeyFeed } from '../../src/http/key-feed.ts';
 import type { WatchAnswer } from '../../src/http/watcher.ts';
 import type { OpenVersionStore } from '../../src/store/version-store.ts';
-import { hourMs, memoryLevel, openTestStore, put, type StoreUnderTest } from '../store/harness.ts';
+import {
+  foreign,
+  hourMs,
+  memoryLevel,
+  openTestStore,
+  path,
+  put,
+  type StoreUnderTest,
+} from '../store/harness.ts';
 
 let under: StoreUnderTest;
 let closing: AbortController;
@@ -59,7 +68,7 @@ class Taker {
   isCut = false;
   #wake: () => void = () => undefined;
 
-  constructor(feed: KeyFeed, lastId?: string) {
+  constructor(feed: KeyFeed, lastId?: string, target = '') {
     const answer: WatchAnswer = {
       isFull: false,
       begin: (id) => (this.lastId = id),
@@ -78,7 +87,7 @@ class Taker {
         this.#wake();
       },
     };
-    feed.open('', lastId, () => answer);
+    feed.open(target, lastId, () => answer);
   }
 
   async until(condition: () => boolean): Promise<void> {
@@ -168,6 +177,23 @@ describe('A clock that goes far ahead', () => {
     await store.write([put('y', '1')]);
     await taker.until(() => taker.told.includes('put y'));
     expect(taker.told).toEqual(['put x', 'reset', 'put y']);
+  });
+});
+
+describe('A value that is damaged', () => {
+  it('cuts who watches its key, and keeps nobody else from what comes after it', async () => {
+    const { store } = under;
+    const feed = openFeed();
+    const whole = new Taker(feed);
+    const other = new Taker(feed, undefined, 'b');
+    const data = gzipSync('"a value"');
+    data.fill(0xff, 10, 14);
+    await store.merge([
+      { path: path('a'), version: foreign({ data, encoding: 'gzip' }) },
+      { path: path('b'), version: foreign() },
+    ]);
+    await other.until(() => other.told.length > 0);
+    expect([whole.isCut, whole.told, other.isCut, other.told]).toEqual([true, [], false, ['put b']]);
   });
 });
 

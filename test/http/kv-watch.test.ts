@@ -366,12 +366,12 @@ describe('A watch that comes back with the last id it had', () => {
   });
 
   it('is told to begin anew by an id that this store never gave', async () => {
-    const { watch, store } = await start();
+    const { watch, store, clock } = await start();
     await store.write([put('a', '1'), put('b', '1')]);
     const [name = ''] = (await watch('')).lastId?.split('-') ?? [];
-    const future = `${name}-99.0-0`;
-    const tooMany = `${name}-0.9-0`;
-    const afterAll = `${name}-${store.sequence}.1-0`;
+    const future = `${name}-99.0-${clock.ms}`;
+    const tooMany = `${name}-0.9-${clock.ms}`;
+    const afterAll = `${name}-${store.sequence}.1-${clock.ms}`;
     for (const id of [future, tooMany, afterAll]) {
       const reader = await watch('', id);
       await reader.until(() => reader.events.length > 0);

@@ -162,6 +162,29 @@ describe('Events after a position', () => {
     await store.close();
   });
 
+  it('are of the right key also when another one is not wanted any more while they are read', async () => {
+    const { store, clock } = await openTestStore(memoryLevel());
+    const from = positionOf(store, clock.ms);
+    await store.write([put('a', '1', clock.ms + 1), put('b', '1', clock.ms + 1)]);
+    clock.ms += 1;
+    const leaving = () => {
+      let asked = 0;
+      return (path: KeyPath) => path !== 'a' || ++asked === 1;
+    };
+    const until = positionOf(store, clock.ms);
+    const committed = { ...until, expiredMs: from.expiredMs };
+    const uuid = (await store.get('b' as KeyPath))?.uuid;
+    const puts = await pageOf(store, from, until, leaving());
+    const expiries = await pageOf(store, committed, until, leaving());
+    const told = [...puts.events, ...expiries.events].map(({ event }) => event);
+    const ofB = told.filter(({ path }) => path === 'b');
+    expect(ofB.map((event) => (event.kind === 'put' ? event.version.uuid : event.uuid))).toEqual([
+      uuid,
+      uuid,
+    ]);
+    await store.close();
+  });
+
   it('tell of thousands that expired at one instant, page by page', async () => {
     const { store, clock } = await openTestStore(memoryLevel());
     const soon = clock.ms + 1_000;
