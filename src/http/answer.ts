@@ -1,6 +1,6 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { pipeline } from 'node:stream/promises';
-import type { KvsError } from '../core/errors.ts';
+import type { KvsError, KvsErrorCode } from '../core/errors.ts';
 import type { KvsContext } from './context.ts';
 import { problemBody, problems, retryAfterSeconds } from './problem.ts';
 
@@ -60,21 +60,21 @@ export async function sendStream(
 /** A failure, as a problem document. */
 export function problemAnswer(error: KvsError, headers: Record<string, string> = {}): Answer {
   const [status] = problems[error.code];
-  const hint: Record<string, string> =
-    status === 503
-      ? { 'Retry-After': String(retryAfterSeconds) }
-      : status === 415
-        ? { 'Accept-Encoding': 'identity' }
-        : {};
   const body = problemBody(error.code, error.message);
   return {
     status,
     headers: {
       'Content-Type': 'application/problem+json',
       'Content-Length': String(Buffer.byteLength(body)),
-      ...hint,
+      ...hintOf(error.code),
       ...headers,
     },
     body,
   };
+}
+
+/** What a client may do about a failure. */
+function hintOf(code: KvsErrorCode): Record<string, string> {
+  if (code === 'KVS_ENCODING_NOT_SUPPORTED') return { 'Accept-Encoding': 'identity' };
+  return problems[code][0] === 503 ? { 'Retry-After': String(retryAfterSeconds) } : {};
 }

@@ -4,6 +4,7 @@ import { isAbsentAt, type Version } from '../core/version.ts';
 import { problems } from './problem.ts';
 import { valueMember } from './json-value.ts';
 import { plainValue } from './plain-value.ts';
+import { expiryMember } from './ttl.ts';
 
 /** What came of the line `number` of a batch, as a line of its answer. */
 export function writeLine(number: number, result: WriteResult | undefined): string {
@@ -38,10 +39,6 @@ export async function readLine(number: number, version: Version | undefined, now
 export function failureLine(number: number, { code, message }: KvsError): string {
   const [status] = problems[code];
   return `{"line":${number},"status":${status},"code":"${code}","detail":${JSON.stringify(message)}}\n`;
-}
-
-function expiryMember(expiresAt: number | undefined): string {
-  return expiresAt === undefined ? '' : `,"expires_at":${expiresAt}`;
 }
 
 const notFound = new KvsError('KVS_KEY_NOT_FOUND', 'There is no such key');

@@ -2,6 +2,7 @@ import { KvsError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Version } from '../core/version.ts';
 import { header, type KvsContext } from './context.ts';
+import { queryOf } from './query.ts';
 
 /** Seconds in decimal, such as `90` or `0.25`. */
 const secondsPattern = /^\d{1,10}(?:\.\d{1,9})?$/;
@@ -13,10 +14,7 @@ const secondsPattern = /^\d{1,10}(?:\.\d{1,9})?$/;
  */
 export function ttlMsOf(c: KvsContext): number | undefined {
   const sent = header(c, 'kvs-ttl');
-  // Hono's own `query` expects a whole URL: it finds no `?` among the first eight characters of a bare path.
-  const queryAt = c.req.url.indexOf('?');
-  if (sent === undefined && queryAt < 0) return undefined;
-  const queried = queryAt < 0 ? [] : new URLSearchParams(c.req.url.slice(queryAt)).getAll('ttl');
+  const queried = queryOf(c)?.getAll('ttl') ?? [];
   const times = new Set([...queried, ...(sent === undefined ? [] : [sent])].map(parseTtl));
   if (times.size > 1) throw new KvsError('KVS_BAD_REQUEST', 'There are two times to live, and they differ');
   const [ttlMs] = times;
@@ -51,6 +49,11 @@ export function withExpiry(
     'KVS-Expires-At': String(expiresAt),
     'KVS-TTL': String(Math.ceil((expiresAt - nowMs) / 1_000)),
   };
+}
+
+/** The member of a JSON object, behind others, that tells when a value ends; empty where it does not. */
+export function expiryMember(expiresAt: number | undefined): string {
+  return expiresAt === undefined ? '' : `,"expires_at":${expiresAt}`;
 }
 
 function parseTtl(text: string): number {

@@ -73,7 +73,8 @@ export interface CommitterOptions {
  * after it: the cache, the digests and the listeners at once, the writers when the next group has been sent on its way.
  *
  * A batch that fails is as if it had never been asked for, with every group that was built on it, unless only its sync
- * failed and `onWritten` has told of it: their callers get the error. After a failed sync nobody knows what the disk holds, so every later write is refused.
+ * failed and `onWritten` has told of it: their callers get the error. After a failed sync nobody knows what the disk
+ * holds, so every later write is refused.
  */
 export class GroupCommitter {
   readonly #options: CommitterOptions;

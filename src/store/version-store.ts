@@ -218,9 +218,8 @@ class LevelVersionStore implements OpenVersionStore {
     const submitted = ready.then((writes) => ({ results: this.#write(writes) }));
     for (const { path } of requests) this.#packing.set(path, submitted);
     try {
-      return await (
-        await submitted
-      ).results;
+      const { results } = await submitted;
+      return await results;
     } finally {
       for (const { path } of requests) {
         if (this.#packing.get(path) === submitted) this.#packing.delete(path);

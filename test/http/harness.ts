@@ -137,11 +137,15 @@ export async function serve(app: KvsApp, overrides: Partial<ListenOptions> = {})
   });
 }
 
+export interface StartedApp extends HttpUnderTest {
+  readonly server: HttpServer;
+}
+
 /** An app behind a server of its own, until the test is finished. */
 export async function startApp(
   deps: Partial<HttpDeps> = {},
   options: Partial<ListenOptions> = {},
-): Promise<HttpUnderTest & { readonly server: HttpServer }> {
+): Promise<StartedApp> {
   const under = await makeApp(deps);
   onTestFinished(under.close);
   const server = await serve(under.app, options);

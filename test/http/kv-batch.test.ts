@@ -317,12 +317,17 @@ describe('a line of a batch that is broken', () => {
 
 describe('a batch as a whole', () => {
   it.each([
-    ['no type at all', []],
-    ['JSON', ['Content-Type: application/json']],
-  ])('is refused when it is %s', async (_, headers) => {
+    ['of no type at all', [], 'KVS_UNSUPPORTED_TYPE'],
+    ['JSON', ['Content-Type: application/json'], 'KVS_UNSUPPORTED_TYPE'],
+    [
+      'encoded',
+      ['Content-Type: application/x-ndjson', 'Content-Encoding: gzip'],
+      'KVS_ENCODING_NOT_SUPPORTED',
+    ],
+  ])('is refused when it is %s', async (_, headers, code) => {
     const { port } = await start();
     const refused = await rawRequest(port, 'POST /kv/', [...headers, 'Content-Length: 2'], '{}');
-    expect(refused).toMatchObject({ status: 415, code: 'KVS_UNSUPPORTED_TYPE' });
+    expect(refused).toMatchObject({ status: 415, code });
   });
 
   it.each([

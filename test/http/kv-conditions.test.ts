@@ -1,24 +1,17 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { HttpServer } from '../../src/http/server.ts';
-import { makeApp, rawRequest, serve, type HttpUnderTest } from './harness.ts';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { rawRequest, startApp, type StartedApp } from './harness.ts';
 
-let under: HttpUnderTest;
-let server: HttpServer;
+let under: StartedApp;
 beforeEach(async () => {
-  under = await makeApp();
-  server = await serve(under.app);
-});
-afterEach(async () => {
-  await server.close(0);
-  await under.close();
+  under = await startApp();
 });
 
 type Answer = Awaited<ReturnType<typeof rawRequest>>;
 
 const put = (path: string, body: string, ...headers: string[]) =>
-  rawRequest(server.port, `PUT /kv/${path}`, [`Content-Length: ${body.length}`, ...headers], body);
+  rawRequest(under.server.port, `PUT /kv/${path}`, [`Content-Length: ${body.length}`, ...headers], body);
 const ask = (method: string, path: string, ...headers: string[]) =>
-  rawRequest(server.port, `${method} /kv/${path}`, headers);
+  rawRequest(under.server.port, `${method} /kv/${path}`, headers);
 const tagOf = (answer: Answer) => /^ETag: ("[^"]+")$/m.exec(answer.head)?.[1];
 const value = async (path: string) => (await ask('GET', path)).body;
 

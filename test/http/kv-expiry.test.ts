@@ -1,27 +1,20 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../src/core/limits.ts';
-import type { HttpServer } from '../../src/http/server.ts';
-import { makeApp, rawRequest, serve, type HttpUnderTest } from './harness.ts';
+import { makeApp, rawRequest, startApp, type StartedApp } from './harness.ts';
 
-let under: HttpUnderTest;
-let server: HttpServer;
+let under: StartedApp;
 beforeEach(async () => {
-  under = await makeApp();
-  server = await serve(under.app);
-});
-afterEach(async () => {
-  await server.close(0);
-  await under.close();
+  under = await startApp();
 });
 
 const put = (target: string, headers: readonly string[] = []) =>
   rawRequest(
-    server.port,
+    under.server.port,
     `PUT /kv/${target}`,
     ['Content-Type: application/json', 'Content-Length: 1', ...headers],
     '1',
   );
-const ask = (method: string, target: string) => rawRequest(server.port, `${method} /kv/${target}`);
+const ask = (method: string, target: string) => rawRequest(under.server.port, `${method} /kv/${target}`);
 
 /** A header of an answer; undefined where it is missing. */
 function headerOf({ head }: { head: string }, name: string): string | undefined {

@@ -1,24 +1,17 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { limits } from '../../src/core/limits.ts';
-import type { HttpServer } from '../../src/http/server.ts';
-import { makeApp, rawRequest, serve, type HttpUnderTest } from './harness.ts';
+import { rawRequest, startApp, type StartedApp } from './harness.ts';
 
-let under: HttpUnderTest;
-let server: HttpServer;
+let under: StartedApp;
 beforeEach(async () => {
-  under = await makeApp();
-  server = await serve(under.app);
-});
-afterEach(async () => {
-  await server.close(0);
-  await under.close();
+  under = await startApp();
 });
 
 const put = (path: string, body: string, ...headers: string[]) =>
-  rawRequest(server.port, `PUT /kv/${path}`, [`Content-Length: ${body.length}`, ...headers], body);
+  rawRequest(under.server.port, `PUT /kv/${path}`, [`Content-Length: ${body.length}`, ...headers], body);
 const once = (path: string, body: string, key: string, ...headers: string[]) =>
   put(path, body, `Idempotency-Key: ${key}`, ...headers);
-const value = async (path: string) => (await rawRequest(server.port, `GET /kv/${path}`)).body;
+const value = async (path: string) => (await rawRequest(under.server.port, `GET /kv/${path}`)).body;
 const answerOf = ({ status, head, body }: Awaited<ReturnType<typeof put>>) => [
   status,
   body,
@@ -43,9 +36,9 @@ describe('a PUT that is sent again with its Idempotency-Key', () => {
     await put('k', '2');
     expect(answerOf(await once('k', '1', 'a'))).toEqual(answerOf(first));
     expect(await value('k')).toBe('2');
-    await rawRequest(server.port, 'DELETE /kv/k');
+    await rawRequest(under.server.port, 'DELETE /kv/k');
     expect(answerOf(await once('k', '1', 'a'))).toEqual(answerOf(first));
-    expect((await rawRequest(server.port, 'GET /kv/k')).status).toBe(404);
+    expect((await rawRequest(under.server.port, 'GET /kv/k')).status).toBe(404);
   });
 
   it('writes once, however many are on their way at the same time', async () => {
@@ -58,7 +51,7 @@ describe('a PUT that is sent again with its Idempotency-Key', () => {
     const first = await once('k', '1', 'a', 'If-None-Match: *');
     expect(answerOf(await once('k', '1', 'a', 'If-None-Match: *'))).toEqual(answerOf(first));
     expect((await once('k', '1', 'b', 'If-None-Match: *')).status).toBe(412);
-    await rawRequest(server.port, 'DELETE /kv/k');
+    await rawRequest(under.server.port, 'DELETE /kv/k');
     // What wrote nothing is not remembered.
     expect((await once('k', '1', 'b', 'If-None-Match: *')).status).toBe(201);
   });

@@ -1,9 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { KeyPath } from '../../src/core/key-path.ts';
 import { KvsError } from '../../src/core/errors.ts';
-import type { HttpServer } from '../../src/http/server.ts';
 import { hourMs } from '../store/harness.ts';
-import { exchange, makeApp, rawRequest, serve, type HttpUnderTest } from './harness.ts';
+import { exchange, makeApp, rawRequest, startApp, type HttpUnderTest, type StartedApp } from './harness.ts';
 
 const json = { 'Content-Type': 'application/json' };
 const uuidShape = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -199,20 +198,14 @@ describe('/kv', () => {
 });
 
 describe('/kv on a socket', () => {
-  let under: HttpUnderTest;
-  let server: HttpServer;
+  let under: StartedApp;
   beforeEach(async () => {
-    under = await makeApp();
-    server = await serve(under.app);
-  });
-  afterEach(async () => {
-    await server.close(0);
-    await under.close();
+    under = await startApp();
   });
 
   const putRaw = (target: string | Buffer) =>
     rawRequest(
-      server.port,
+      under.server.port,
       Buffer.concat([Buffer.from('PUT '), Buffer.from(target)]),
       ['Content-Length: 1'],
       '1',
@@ -241,7 +234,7 @@ describe('/kv on a socket', () => {
     const isPrefix = target === '/kv/' || target === '/kv/a/';
     for (const method of isPrefix ? ['DELETE'] : ['GET', 'DELETE']) {
       const line = Buffer.concat([Buffer.from(`${method} `), Buffer.from(target)]);
-      expect(await rawRequest(server.port, line)).toMatchObject({ status: 400, code: 'KVS_BAD_PATH' });
+      expect(await rawRequest(under.server.port, line)).toMatchObject({ status: 400, code: 'KVS_BAD_PATH' });
     }
   });
 
@@ -262,14 +255,14 @@ describe('/kv on a socket', () => {
   ])('takes a path with %s', async (_, target, path) => {
     expect((await putRaw(target)).status).toBe(201);
     expect(Buffer.from((await under.store.get(path as KeyPath))?.data ?? []).toString()).toBe('1');
-    expect(await rawRequest(server.port, `GET ${target}`)).toMatchObject({ status: 200, body: '1' });
+    expect(await rawRequest(under.server.port, `GET ${target}`)).toMatchObject({ status: 200, body: '1' });
   });
 
   it('keeps a connection for many requests, pipelined ones too, and answers in order', async () => {
     await putRaw('/kv/a');
     const get = 'GET /kv/a HTTP/1.1\r\nHost: x\r\n\r\n';
     const last = 'GET /kv/none HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n';
-    const received = await exchange(server.port, get.repeat(20) + last);
+    const received = await exchange(under.server.port, get.repeat(20) + last);
     expect(received.match(/HTTP\/1\.1 \d+/g)).toEqual([
       ...Array.from({ length: 20 }, () => 'HTTP/1.1 200'),
       'HTTP/1.1 404',
@@ -277,7 +270,7 @@ describe('/kv on a socket', () => {
   });
 
   it('answers a body that is declared too large before it comes', async () => {
-    const answer = await rawRequest(server.port, 'PUT /kv/k', [
+    const answer = await rawRequest(under.server.port, 'PUT /kv/k', [
       'Content-Type: application/json',
       'Content-Length: 1025',
     ]);
@@ -287,7 +280,7 @@ describe('/kv on a socket', () => {
   it('answers a chunked body that grows too large, and stores nothing', async () => {
     const chunk = `400\r\n${'1'.repeat(1024)}\r\n`;
     const answer = await rawRequest(
-      server.port,
+      under.server.port,
       'PUT /kv/k',
       ['Transfer-Encoding: chunked'],
       `${chunk}${chunk}0\r\n\r\n`,
@@ -299,11 +292,11 @@ describe('/kv on a socket', () => {
   it('says no to Expect: 100-continue with too much to come, and yes otherwise', async () => {
     const expecting = ['Expect: 100-continue', 'Content-Type: application/json'];
     const no = await exchange(
-      server.port,
+      under.server.port,
       `PUT /kv/k HTTP/1.1\r\nHost: x\r\nConnection: close\r\n${expecting.join('\r\n')}\r\nContent-Length: 9999\r\n\r\n`,
     );
     expect(no).toMatch(/^HTTP\/1\.1 413 /);
-    const yes = await rawRequest(server.port, 'PUT /kv/k', [...expecting, 'Content-Length: 1'], '1');
+    const yes = await rawRequest(under.server.port, 'PUT /kv/k', [...expecting, 'Content-Length: 1'], '1');
     expect(yes.head).toMatch(/^HTTP\/1\.1 100 Continue/);
     expect(yes.body).toContain('201 Created');
   });
@@ -312,20 +305,20 @@ describe('/kv on a socket', () => {
     const { connect } = await import('node:net');
     const request = 'PUT /kv/k HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n"12';
     await new Promise<void>((resolve) => {
-      const socket = connect(server.port, '127.0.0.1', () =>
+      const socket = connect(under.server.port, '127.0.0.1', () =>
         socket.end(request, () => socket.resetAndDestroy()),
       );
       socket.on('close', () => resolve());
       socket.on('error', () => undefined);
     });
     // Another request on another connection comes after the first has been dealt with.
-    await rawRequest(server.port, 'GET /health/live');
+    await rawRequest(under.server.port, 'GET /health/live');
     expect(await under.store.get('k' as KeyPath)).toBeUndefined();
   });
 
   it('takes what follows a body that is longer than it said for another request', async () => {
     const answer = await exchange(
-      server.port,
+      under.server.port,
       'PUT /kv/k HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n12 nonsense\r\n\r\n',
     );
     expect(answer).toMatch(/^HTTP\/1\.1 (?:201|400) /);

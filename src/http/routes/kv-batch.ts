@@ -8,6 +8,7 @@ import type { BodyReader } from '../body.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { allowOnly } from '../methods.ts';
 import { assertTakesWrites } from '../writable.ts';
+import { assertNotEncoded } from './kv-encoding.ts';
 
 const root = '/kv/';
 const ndjsonType = /^application\/(?:x-)?(?:ndjson|jsonl|jsonlines|json-lines)\s*(?:;|$)/i;
@@ -22,6 +23,7 @@ export function mountBatch(app: KvsApp, deps: HttpDeps, bodies: BodyReader): voi
   app.post(root, async (c) => {
     assertTakesWrites(deps.status);
     assertNdjson(c);
+    assertNotEncoded(c);
     if (intakes.size >= limits.batchesMax) {
       throw new KvsError('KVS_OVERLOADED', `${limits.batchesMax} batches are under way already`);
     }

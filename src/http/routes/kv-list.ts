@@ -8,6 +8,7 @@ import { cursorAfter, pathOfCursor } from '../cursor.ts';
 import { valueMember } from '../json-value.ts';
 import { plainValue } from '../plain-value.ts';
 import { flag, integer, queryOf } from '../query.ts';
+import { assertTakesWrites } from '../writable.ts';
 
 const defaultLimit = 100;
 const routeLength = '/kv/'.length;
@@ -34,12 +35,10 @@ type Wanted = Pick<ListOptions, 'depth' | 'isReverse' | 'withValues' | 'after'> 
 /** `/kv/{prefix}/`: what stands below a path. */
 export class KvList {
   readonly #deps: HttpDeps;
-  readonly #assertWritable: () => void;
   #open = 0;
 
-  constructor(deps: HttpDeps, assertWritable: () => void) {
+  constructor(deps: HttpDeps) {
     this.#deps = deps;
-    this.#assertWritable = assertWritable;
   }
 
   async get(c: KvsContext): Promise<Response> {
@@ -53,7 +52,7 @@ export class KvList {
 
   /** Deletes the live keys below a prefix, a batch at a time, while the client is there and the node takes writes. */
   async delete(c: KvsContext): Promise<Response> {
-    this.#assertWritable();
+    assertTakesWrites(this.#deps.status);
     const prefix = prefixOf(c);
     if (!flag(queryOf(c) ?? new URLSearchParams(), 'recursive')) {
       throw new KvsError(
@@ -116,7 +115,7 @@ export class KvList {
     for (;;) {
       const options = { entriesMax: limits.pageItemsMax, after };
       const { entries, hasMore } = await this.#deps.storeView.list(below, options);
-      this.#assertWritable();
+      assertTakesWrites(this.#deps.status);
       const requests = entries.map(({ path }) => ({ kind: 'delete', path }) as const);
       const results = requests.length === 0 ? [] : await this.#deps.store.write(requests);
       deleted += results.filter(({ outcome }) => outcome === 'deleted').length;
@@ -139,8 +138,12 @@ export class KvList {
   }
 }
 
-/** @throws KvsError KVS_BAD_PATH */
-function prefixOf(c: KvsContext): Prefix {
+/**
+ * The prefix that a request names.
+ *
+ * @throws KvsError KVS_BAD_PATH
+ */
+export function prefixOf(c: KvsContext): Prefix {
   const encoded = c.req.path.slice(routeLength);
   if (encoded === '') return { path: undefined, text: '' };
   const path = parseEncodedPath(encoded.slice(0, -1));

@@ -6,8 +6,10 @@ import { send } from '../answer.ts';
 import { header, type HttpDeps, type KvsContext } from '../context.ts';
 import { KeyFeed } from '../key-feed.ts';
 import { OpenAnswer } from '../open-answer.ts';
+import { flag, queryOf } from '../query.ts';
 import type { WatchAnswer, Watcher } from '../watcher.ts';
 import type { WatchEvent } from '../watch-event.ts';
+import { isPrefix, prefixOf } from './kv-list.ts';
 
 const prefixLength = '/kv/'.length;
 const defaultTimeoutSeconds = 30;
@@ -26,9 +28,9 @@ export function watchRoute(deps: HttpDeps): (c: KvsContext) => Response | undefi
   const feed = new KeyFeed({ store, clock, logger, closing, heartbeatMs });
 
   return (c) => {
-    const query = new URLSearchParams(c.req.url.slice(c.req.url.indexOf('?') + 1));
-    const form = formOf(query);
-    if (form === undefined) return undefined;
+    const query = queryOf(c);
+    const form = query && formOf(query);
+    if (query === undefined || form === undefined) return undefined;
     const target = targetOf(c);
     const isHead = c.req.method === 'HEAD';
     if (form === 'poll') {
@@ -46,27 +48,13 @@ export function watchRoute(deps: HttpDeps): (c: KvsContext) => Response | undefi
 }
 
 function formOf(query: URLSearchParams): 'stream' | 'poll' | undefined {
-  switch (query.get('watch')) {
-    case null:
-    case 'false':
-    case '0':
-      return undefined;
-    case '':
-    case 'true':
-    case '1':
-      return 'stream';
-    case 'wait':
-      return 'poll';
-    default:
-      throw new KvsError('KVS_BAD_REQUEST', 'watch is a flag, or "wait" for a single answer');
-  }
+  if (query.get('watch') === 'wait') return 'poll';
+  return flag(query, 'watch') ? 'stream' : undefined;
 }
 
 /** A path; or with a slash at its end, or empty, what is below it. */
 function targetOf(c: KvsContext): string {
-  const encoded = c.req.path.slice(prefixLength);
-  if (encoded === '') return '';
-  return encoded.endsWith('/') ? `${parseEncodedPath(encoded.slice(0, -1))}/` : parseEncodedPath(encoded);
+  return isPrefix(c.req.path) ? prefixOf(c).text : parseEncodedPath(c.req.path.slice(prefixLength));
 }
 
 function timeoutSecondsOf(query: URLSearchParams): number {

@@ -9,7 +9,7 @@ import { answerOfPut, idempotencyOf } from '../idempotency.ts';
 import { allowOnly } from '../methods.ts';
 import { isPrefix, KvList } from './kv-list.ts';
 import { assertNotEncoded, sendPacked } from './kv-encoding.ts';
-import { instantAfter, ttlMsOf, withExpiry } from '../ttl.ts';
+import { expiryMember, instantAfter, ttlMsOf, withExpiry } from '../ttl.ts';
 import { watchRoute } from './kv-watch.ts';
 import { assertJson, parseContentType } from '../value.ts';
 import { assertTakesWrites } from '../writable.ts';
@@ -18,11 +18,11 @@ const prefixLength = '/kv/'.length;
 
 /** `/kv/{path}`: the values; with a slash at its end a path names what is below it. */
 export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
-  const list = new KvList(deps, assertWritable);
+  const list = new KvList(deps);
   const watch = watchRoute(deps);
 
   app.get('/kv/*', (c) => {
-    const watched = c.req.url.includes('?') ? watch(c) : undefined;
+    const watched = watch(c);
     if (watched !== undefined) return watched;
     if (isPrefix(c.req.path)) return list.get(c);
     const path = pathOf(c);
@@ -31,7 +31,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   });
 
   app.put('/kv/*', async (c) => {
-    assertWritable();
+    assertTakesWrites(deps.status);
     const path = pathOf(c);
     const { contentType, isJson } = parseContentType(header(c, 'content-type') ?? '');
     const ttlMs = ttlMsOf(c);
@@ -45,10 +45,8 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
     const [result] = await deps.store.write([request]);
     const refused = insteadOfWrite(result);
     if (refused !== undefined) return send(c, refused);
-    const first = answerOfPut(result);
-    const { outcome, uuid, timestamp } = first;
-    const expiry = first.expiresAt === undefined ? '' : `,"expires_at":${first.expiresAt}`;
-    const body = `{"uuid":"${uuid}","timestamp":${timestamp}${expiry}}`;
+    const { outcome, uuid, timestamp, expiresAt: endsAt } = answerOfPut(result);
+    const body = `{"uuid":"${uuid}","timestamp":${timestamp}${expiryMember(endsAt)}}`;
     return send(c, {
       status: outcome === 'created' ? 201 : 200,
       headers: {
@@ -62,7 +60,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
 
   app.delete('/kv/*', async (c) => {
     if (isPrefix(c.req.path)) return list.delete(c);
-    assertWritable();
+    assertTakesWrites(deps.status);
     const condition = conditionOf(c);
     const [result] = await deps.store.write([{ kind: 'delete', path: pathOf(c), condition }]);
     if (result?.outcome === 'absent') throw notFound();
@@ -85,10 +83,6 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
     const headers = withExpiry(headersOf(version), version, now);
     if (version.encoding !== undefined) return sendPacked(c, version, headers);
     return send(c, { status: 200, headers, body: version.data });
-  }
-
-  function assertWritable(): void {
-    assertTakesWrites(deps.status);
   }
 }
 
