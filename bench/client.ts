@@ -9,7 +9,7 @@ export function valueOf(n: number): string {
 export class BenchClient {
   readonly #port: number;
   readonly #connectionsMax: number;
-  readonly #open: BenchConnection[] = [];
+  readonly #open = new Set<BenchConnection>();
   readonly #idle: BenchConnection[] = [];
   readonly #waiting: ((connection: BenchConnection) => void)[] = [];
 
@@ -50,12 +50,14 @@ export class BenchClient {
   }
 
   #take(): BenchConnection | Promise<BenchConnection> {
-    const idle = this.#idle.pop();
-    if (idle !== undefined) return idle;
-    if (this.#open.length >= this.#connectionsMax)
+    for (let idle = this.#idle.pop(); idle !== undefined; idle = this.#idle.pop()) {
+      if (!idle.isClosed) return idle;
+      this.#open.delete(idle);
+    }
+    if (this.#open.size >= this.#connectionsMax)
       return new Promise((resolve) => this.#waiting.push(resolve));
     const connection = new BenchConnection(this.#port);
-    this.#open.push(connection);
+    this.#open.add(connection);
     return connection;
   }
 }

@@ -21,13 +21,22 @@ export class BenchConnection {
   readonly #socket: Socket;
   #waiting: Waiting | undefined;
   #received = '';
+  #isClosed = false;
 
   constructor(port: number) {
     this.#socket = connect({ port, host: '127.0.0.1', noDelay: true });
     this.#socket.setEncoding('latin1');
     this.#socket.on('data', (text: string) => this.#receive(text));
     this.#socket.on('error', (error) => this.#waiting?.reject(error));
-    this.#socket.on('close', () => this.#waiting?.reject(new Error('The connection was closed')));
+    this.#socket.on('close', () => {
+      this.#isClosed = true;
+      this.#waiting?.reject(new Error('The connection was closed'));
+    });
+  }
+
+  /** True once the server has closed it: it closes what lay idle for a while. */
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   /** One request at a time. */
@@ -50,7 +59,9 @@ export class BenchConnection {
     const length = Number(headerOf(head, 'content-length') ?? 0);
     if (this.#received.length < end + headEnd.length + length) return;
     this.#received = '';
-    this.#waiting?.resolve({ status: Number(head.slice(9, 12)), header: (name) => headerOf(head, name) });
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    waiting?.resolve({ status: Number(head.slice(9, 12)), header: (name) => headerOf(head, name) });
   }
 }
 

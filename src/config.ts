@@ -1,5 +1,5 @@
 import { isIP, isIPv6 } from 'node:net';
-import { z } from 'zod';
+import * as z from 'zod';
 import { limits } from './core/limits.ts';
 
 /** Elements that a list may have. */

@@ -1,6 +1,6 @@
 import { format } from 'prettier';
 import { configFields, configKeys, environmentName, type Field } from '../src/config.ts';
-import type { z } from 'zod';
+import type * as z from 'zod';
 
 /** The text of `docs/configuration.md`, made from the table of keys. */
 export async function configurationGuide(): Promise<string> {

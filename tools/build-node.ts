@@ -23,6 +23,9 @@ await build({
   format: 'esm',
   target: 'node20',
   sourcemap: true,
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: 'linked',
   external: ['rocksdb-native'],
   // Some of the packages are CommonJS, and ask for parts of Node.js in its way.
   banner: {

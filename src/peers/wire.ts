@@ -1,5 +1,5 @@
 import { decode, encode } from '@msgpack/msgpack';
-import { z } from 'zod';
+import * as z from 'zod';
 import { KvsError, type KvsErrorCode } from '../core/errors.ts';
 import { branchCount } from '../core/digest-tree.ts';
 import { parsePath, type KeyPath } from '../core/key-path.ts';

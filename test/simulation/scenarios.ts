@@ -56,8 +56,10 @@ async function membershipUnderLoss(
   });
   const { world } = cluster;
   world.network.setFaults({ ...healthyLink, lossRate });
-  await world.run({ untilMs: world.clock.elapsedMs + minutes * 60_000 });
-  print(`${minutes} minutes: ${suspicions} suspicions, ${failures} deaths were told`);
+  for (let minute = 1; minute <= minutes; minute++) {
+    await world.run({ untilMs: world.clock.elapsedMs + 60_000 });
+    print(`minute ${minute} of ${minutes}: ${suspicions} suspicions, ${failures} deaths were told so far`);
+  }
   if (failures > 0) throw new Violation('Nobody alive is declared dead', `${failures} times`);
 
   world.node(addressOf(nodes - 1)).crash();
@@ -113,7 +115,7 @@ async function membershipCost(options: ScenarioOptions): Promise<void> {
 
 /** Nodes that know each other, the news of which has died down. */
 async function startMany(
-  { seed, onLine }: ScenarioOptions,
+  { seed, print, onLine }: ScenarioOptions,
   nodes: number,
   onEvent: (event: string) => void = () => undefined,
 ): Promise<SimulatedCluster> {
@@ -130,5 +132,6 @@ async function startMany(
     cluster.isSettled() && [...cluster.running.values()].every((node) => !node.cluster.members.hasRumours);
   const { end } = await world.run({ untilMs: 600_000, until: isQuiet });
   if (end !== 'reached') throw new Violation('Membership settles', 'not within 10 minutes');
+  print(`${nodes} nodes know each other after ${(world.clock.elapsedMs / 1_000).toFixed(0)} s`);
   return cluster;
 }

@@ -1,4 +1,4 @@
-import { z } from 'zod';
+import * as z from 'zod';
 import { KvsError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Member } from '../../core/membership.ts';
