@@ -24,6 +24,7 @@ const store = await openVersionStore({
   random: { next: () => Math.random(), uuid: () => randomUUID() },
   logger: silent,
   tombstoneRetentionMs: 720 * 3_600_000,
+  revisionsKept: 3,
   maxClockDriftMs: 60_000,
   cacheBytes: 64 * 1024 * 1024,
 });

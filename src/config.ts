@@ -108,6 +108,13 @@ export const configFields = {
       'Shortest value that is compressed (gzip) where a client writes it, and so on every disk and on the way to other nodes. Only where that saves an eighth, and never for types that are compressed by themselves, such as pictures. 0: never.',
     cost: 'A smaller one costs time: 20 us for each value of 4 KiB that is written, 10 us for each that is read by a client that does not take gzip. A greater one costs disk, memory and network: typical JSON shrinks to a fifth.',
   },
+  revisions_kept: {
+    ...integer(1, limits.revisionsKeptMax),
+    default: 3,
+    meaning:
+      'Versions of each key that this node keeps: the present one, and the newest of those that it replaced, deletions included. 1: only the present one. When it is lowered, each key gives up the others with its next write.',
+    cost: 'Disk: a key that is written again and again takes this many times its size. A write of a key that has a value writes the value that it replaces as well, at any number above 1.',
+  },
   cache_bytes: {
     ...integer(0, 2 ** 40, 'bytes'),
     default: 67_108_864,

@@ -161,6 +161,7 @@ async function openStoreOf(
       random: systemRandom,
       logger,
       tombstoneRetentionMs: config.tombstone_retention_hours * hourMs,
+      revisionsKept: config.revisions_kept,
       maxClockDriftMs: config.max_clock_drift_ms,
       packer: config.compress_min_bytes === 0 ? undefined : new GzipPacker(config.compress_min_bytes),
       cacheBytes: config.cache_bytes,

@@ -27,6 +27,7 @@ const defaults: Config = {
   durability: 'sync',
   max_value_bytes: 1_048_576,
   compress_min_bytes: 4_096,
+  revisions_kept: 3,
   cache_bytes: 67_108_864,
   max_clock_drift_ms: 60_000,
   gossip_interval_min: 60,

@@ -2,6 +2,8 @@ import { once } from 'node:events';
 import { Agent, request, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { KeyPath } from '../src/core/key-path.ts';
+import { revisionEntryBytes } from '../src/store/keyspace.ts';
 import type { Level } from '../src/store/level.ts';
 import { RocksdbLevel } from '../src/store/rocksdb-level.ts';
 import { NodeProcess, temporaryFolder } from './node-process.ts';
@@ -10,6 +12,8 @@ import { audit } from './store/audit.ts';
 const rounds = 20;
 const writesPerRound = 1000;
 const connections = 64;
+/** Written again and again, so that commits move revisions too. */
+const rewrittenKey = 'rewritten';
 
 /** Long enough to span several log blocks' worth of records in a round, and to show a tear anywhere in it. */
 function valueOf(key: string): string {
@@ -41,7 +45,7 @@ async function get(agent: Agent, url: string, key: string): Promise<{ status: nu
 }
 
 describe('kill -9 while clients write', () => {
-  it(`loses no acknowledged write, tears none and leaves every index equal to the data, ${rounds} times over`, async () => {
+  it(`loses no acknowledged write, tears none and leaves every index and revision equal to the data, ${rounds} times over`, async () => {
     const folder = await temporaryFolder();
     onTestFinished(folder.remove);
     const acknowledged = new Set<string>();
@@ -61,6 +65,7 @@ describe('kill -9 while clients write', () => {
         while (next < writesPerRound) {
           const key = `round${round}/key${next++}`;
           asked.add(key);
+          if (next % 8 === 0) await put(agent, url, rewrittenKey);
           const status = await put(agent, url, key);
           if (status !== 201) refused.push(status);
           acknowledged.add(key);
@@ -98,6 +103,7 @@ describe('kill -9 while clients write', () => {
     const indexes = await audit(level);
     await level.close();
     expect([indexes.missing, indexes.stray]).toEqual([[], []]);
+    expect(indexes.versions.get(rewrittenKey as KeyPath)?.revisions).toHaveLength(2 * revisionEntryBytes);
     expect(indexes.versions.size).toBeGreaterThanOrEqual(acknowledged.size);
     expect({ missing, torn }).toEqual({ missing: [], torn: [] });
     expect(acknowledged.size).toBeGreaterThan(rounds);

@@ -73,6 +73,7 @@ async function open(folder: string, nodeId: string, createdAtMs: number): Promis
       random: systemRandom,
       logger: silent,
       tombstoneRetentionMs: Number(defaultOf('tombstone_retention_hours', '')) * 3_600_000,
+      revisionsKept: Number(defaultOf('revisions_kept', '')),
       maxClockDriftMs: Number(defaultOf('max_clock_drift_ms', '')),
       cacheBytes: 0,
       bootId: bootId(),

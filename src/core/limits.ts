@@ -31,8 +31,10 @@ export const limits = {
   pendingWriteBytesMax: 256 * 1_024 * 1_024,
   /** Writes in one commit group; the others wait for the next one. */
   commitWritesMax: 1_024,
-  /** Bytes of values in one commit group, unless a single value is larger. */
+  /** Bytes of values in one commit group, kept revisions included, unless what one write brings is larger. */
   commitBytesMax: 8 * 1_024 * 1_024,
+  /** The greatest `revisions_kept` that a configuration may ask for: one byte holds the place of each. */
+  revisionsKeptMax: 100,
   /** Entries of the change log that are kept. A reader that asks for older ones is told to start over. */
   changeLogEntriesMax: 1_000_000,
   /** The request line and the headers of one request. More is refused with KVS_HEADERS_TOO_LARGE. */
@@ -160,4 +162,5 @@ assert(
   'a page of events fits in the buffer of a watch',
 );
 assert(limits.voteKeysMax <= limits.pageItemsMax, 'a vote is a page of keys at most');
+assert(limits.revisionsKeptMax <= 256, 'one byte tells the revisions of a key apart');
 assert(limits.timestampMsMax <= Number.MAX_SAFE_INTEGER, 'timestamps are exact numbers');

@@ -57,7 +57,7 @@ export type WriteRequest =
       readonly path: KeyPath;
       readonly contentType: string;
       readonly data: Uint8Array;
-      /** Of `data`, as in a version. Clients of the store leave it to the store. */
+      /** Of `data`, as in a version. Whoever has the value as it was sent leaves it to the store. */
       readonly encoding?: 'gzip' | undefined;
       /** ms since the epoch; undefined: never. */
       readonly expiresAt?: number | undefined;
@@ -99,6 +99,15 @@ export type MergeResult =
   | { readonly outcome: 'conflict'; readonly current: Version }
   /** A tombstone past the retention for a key that we do not have: nothing was written. */
   | { readonly outcome: 'declined' };
+
+/** A version of a key, without its value. */
+export interface Revision extends Pick<
+  Version,
+  'uuid' | 'timestamp' | 'origin' | 'contentType' | 'deleted' | 'expiresAt'
+> {
+  /** The length of its value as it was sent. */
+  readonly bytes: number;
+}
 
 /** One commit group, told to listeners after it is durable. */
 export interface Commit {
@@ -154,6 +163,15 @@ export interface VersionStore {
   /** The version of a key, tombstones and expired ones included. */
   get(path: KeyPath): Promise<Version | undefined>;
   getMany(paths: readonly KeyPath[]): Promise<(Version | undefined)[]>;
+
+  /**
+   * The versions of a key that this node has seen and still keeps: first the one that stands, dead or alive, then the
+   * others from the newest to the oldest. Empty when the key has none, or was deleted or expired so long ago that only
+   * the mark of it is left.
+   */
+  revisions(path: KeyPath): Promise<readonly Revision[]>;
+  /** One of them; undefined when there is none with this uuid. */
+  revision(path: KeyPath, uuid: string): Promise<Version | undefined>;
 
   /**
    * Writes in order, each atomic by itself; settles when all are durable. Writes of one call may share their commit

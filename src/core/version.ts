@@ -114,7 +114,8 @@ export function plainBytes({ encoding, data }: Pick<Version, 'encoding' | 'data'
 /** What HTTP can carry in a header: a version that a node could not serve must not come in. */
 export const headerPattern = /^[\t\u0020-\u007e\u0080-\u00ff]*$/;
 
-const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+/** A UUID as versions have it. */
+export const uuidPattern = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 
 /**
  * Checks a version that came from outside the store: every field within its bounds.

@@ -14,10 +14,18 @@ import type { PageFiles } from './page-files.ts';
 /** Everything that the routes need; nothing of it is made here. */
 export interface HttpDeps {
   readonly store: Pick<VersionStore, 'peek' | 'get' | 'write'>;
-  /** What lists, and /debug, read of it. */
+  /** What lists, histories and /debug read of it. */
   readonly storeView: Pick<
     VersionStore,
-    'storeId' | 'sequence' | 'digestsReady' | 'rootDigest' | 'stats' | 'list' | 'count'
+    | 'storeId'
+    | 'sequence'
+    | 'digestsReady'
+    | 'rootDigest'
+    | 'stats'
+    | 'list'
+    | 'count'
+    | 'revisions'
+    | 'revision'
   >;
   /** What watches read. */
   readonly events: Pick<VersionStore, 'storeId' | 'sequence' | 'onCommit' | 'eventsAfter' | 'nextDeathAfter'>;

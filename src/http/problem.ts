@@ -13,6 +13,7 @@ export const problems = {
   KVS_METHOD_NOT_ALLOWED: [405, 'Method not allowed'],
   KVS_FORBIDDEN: [403, 'Forbidden'],
   KVS_KEY_NOT_FOUND: [404, 'Key not found'],
+  KVS_REVISION_NOT_FOUND: [404, 'Revision not found'],
   KVS_ROUTE_NOT_FOUND: [404, 'No such route'],
   KVS_ACTOR_NOT_FOUND: [404, 'No such actor'],
   KVS_MEMBER_NOT_FOUND: [404, 'No such member'],

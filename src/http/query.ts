@@ -1,4 +1,5 @@
 import { KvsError } from '../core/errors.ts';
+import { uuidPattern } from '../core/version.ts';
 import type { KvsContext } from './context.ts';
 
 /**
@@ -38,4 +39,15 @@ export function integer(
   const value = /^\d{1,16}$/.test(text) ? Number(text) : NaN;
   if (value >= min && value <= max) return value;
   throw new KvsError('KVS_BAD_REQUEST', `${name} is an integer from ${min} to ${max}`);
+}
+
+/**
+ * A UUID in lower case; undefined when it is not there.
+ *
+ * @throws KvsError KVS_BAD_REQUEST when it is anything else
+ */
+export function uuidIn(query: URLSearchParams, name: string): string | undefined {
+  const uuid = query.get(name)?.toLowerCase();
+  if (uuid === undefined || uuidPattern.test(uuid)) return uuid;
+  throw new KvsError('KVS_BAD_REQUEST', `${name} is a UUID, such as the ETag of a value without its quotes`);
 }

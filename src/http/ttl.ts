@@ -37,18 +37,16 @@ export function instantAfter(ttlMs: number | undefined, nowMs: number): number |
   return ttlMs === undefined ? undefined : Math.min(nowMs + ttlMs, limits.timestampMsMax);
 }
 
-/** The headers of a value that expires: when, and how many seconds are left, rounded up. */
+/** The headers of a value that expires: when, and how many seconds are left, rounded up; none of these once it has. */
 export function withExpiry(
   headers: Readonly<Record<string, string>>,
   { expiresAt }: Version,
   nowMs: number,
 ): Readonly<Record<string, string>> {
   if (expiresAt === undefined) return headers;
-  return {
-    ...headers,
-    'KVS-Expires-At': String(expiresAt),
-    'KVS-TTL': String(Math.ceil((expiresAt - nowMs) / 1_000)),
-  };
+  const leftMs = expiresAt - nowMs;
+  const left = leftMs > 0 ? { 'KVS-TTL': String(Math.ceil(leftMs / 1_000)) } : {};
+  return { ...headers, 'KVS-Expires-At': String(expiresAt), ...left };
 }
 
 /** The member of a JSON object, behind others, that tells when a value ends; empty where it does not. */

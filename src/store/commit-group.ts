@@ -32,13 +32,16 @@ import {
   logKey,
   mainKey,
   metaKey,
+  noRevisions,
   noteKey,
   retiredKey,
+  revisionKey,
   timeKey,
   type EncodedLogEntry,
   type StoredVersion,
 } from './keyspace.ts';
 import type { LevelOperation } from './level.ts';
+import { changeList, slotsOf, type ListChange } from './revision-list.ts';
 
 /** What the store may be asked to do to one key. */
 export type Operation =
@@ -56,6 +59,8 @@ export interface CommitContext {
   readonly nodeId: string;
   readonly originJoined: number;
   readonly tombstoneRetentionMs: number;
+  /** Versions of a key that are kept, the one that stands included. */
+  readonly revisionsKept: number;
   readonly hybridClock: HybridClock;
   readonly ledger: IdempotencyLedger;
   now(): number;
@@ -70,12 +75,14 @@ export class CommitGroup {
   readonly sequence: number;
   readonly changes = new Map<KeyPath, Change & { readonly version: StoredVersion }>();
   readonly digestDeltas = new DigestDeltas();
-  /** Keys whose version left the indexes or the store without a new one taking its place. */
+  /** Keys whose record or place changed without a new version: it left the indexes or the store, or has other revisions. */
   readonly settled = new Map<KeyPath, StoredVersion | null>();
   /** Merged versions whose clock stood too far ahead to be followed. */
   readonly drifted: Change[] = [];
   /** What the ledger holds already, and must not if the batch fails. */
   readonly ledgerChanges: LedgerChange[] = [];
+  /** Bytes of values that it writes beside those that it was asked to write: of what is kept as a revision. */
+  revisionBytes = 0;
   #hasRemoved = false;
   /** By keyspace, those of one key in order. */
   readonly #operations = new Map<number, LevelOperation[]>();
@@ -163,13 +170,14 @@ export class CommitGroup {
       encoding: isPut ? request.encoding : undefined,
       sequence: this.sequence,
       retired: false,
+      revisions: noRevisions,
     };
-    this.#replace(request.path, version, current, true);
-    if (!isPut) return { result: { outcome: 'deleted', version }, next: version };
+    const next = this.#replace(request.path, version, current, true);
+    if (!isPut) return { result: { outcome: 'deleted', version: next }, next };
     const outcome = isAbsent ? 'created' : 'replaced';
     if (request.idempotency !== undefined)
       this.#remember(request.path, request.idempotency, outcome, version);
-    return { result: { outcome, version }, next: version };
+    return { result: { outcome, version: next }, next };
   }
 
   /** The result of a write that was done before; undefined when it was not. */
@@ -210,12 +218,13 @@ export class CommitGroup {
     } else {
       const order = compareVersions(version, current);
       if (order === 0) return { result: { outcome: 'known' }, next: current };
-      if (isConflict(version, current)) return { result: { outcome: 'conflict', current }, next: current };
-      if (order < 0) return { result: { outcome: 'stale', current }, next: current };
+      const outcome = isConflict(version, current) ? 'conflict' : 'stale';
+      if (outcome === 'conflict' || order < 0) {
+        return { result: { outcome, current }, next: this.#keepLoser(path, version, current) };
+      }
     }
     if (!this.#context.hybridClock.observe(version)) this.drifted.push({ path, version, local: false });
-    const next: StoredVersion = { ...version, sequence: this.sequence, retired: false };
-    this.#replace(path, next, current, false);
+    const next = this.#replace(path, this.#stored(version), current, false);
     return { result: { outcome: 'accepted' }, next };
   }
 
@@ -228,11 +237,13 @@ export class CommitGroup {
       return { result: { outcome: 'kept' }, next: current };
     }
     const bytes = Buffer.from(path);
+    const identity = encodeIdentity(current);
     hashPath(bytes, this.#pathLanes);
-    this.#unindex(bytes, current, false);
-    this.#put(mainKey(path), encodeRecord(current, current.sequence, true, encodeIdentity(current)));
-    this.#put(retiredKey(current, path), noData);
-    const next = { ...current, retired: true, data: noData, encoding: undefined };
+    this.#unindex(bytes, current, identity, false);
+    for (const slot of slotsOf(current.revisions)) this.#del(revisionKey(slot, bytes));
+    const next = { ...current, retired: true, data: noData, encoding: undefined, revisions: noRevisions };
+    this.#put(mainKey(bytes), encodeRecord(next, identity));
+    this.#put(retiredKey(current, bytes), noData);
     this.settled.set(path, next);
     return { result: { outcome: 'done' }, next };
   }
@@ -255,12 +266,18 @@ export class CommitGroup {
     return { result: { outcome: 'done' }, next: null };
   }
 
-  #replace(path: KeyPath, version: StoredVersion, current: StoredVersion | null, local: boolean): void {
+  /** Returns the version that stands there now: the new one, with its revisions. */
+  #replace(
+    path: KeyPath,
+    fresh: StoredVersion,
+    current: StoredVersion | null,
+    local: boolean,
+  ): StoredVersion {
     const bytes = Buffer.from(path);
+    const identity = encodeIdentity(fresh);
     hashPath(bytes, this.#pathLanes);
-    if (current !== null) this.#unindex(bytes, current, true);
-    const identity = encodeIdentity(version);
-    this.#put(mainKey(bytes), encodeRecord(version, this.sequence, false, identity));
+    const version = current === null ? fresh : this.#supersede(bytes, current, fresh, identity);
+    this.#put(mainKey(bytes), encodeRecord(version, identity));
     this.#put(timeKey(version, bytes), noData);
     this.#put(hashKey(this.#pathLanes, bytes), identity);
     if (isMortal(version)) this.#put(graveKey(version, bytes), noData);
@@ -268,13 +285,57 @@ export class CommitGroup {
     this.changes.set(path, { path, version, local });
     this.#logEntries.set(path, { path: bytes, identity });
     this.settled.delete(path);
+    return version;
+  }
+
+  /** Takes a version out of the indexes and keeps it as a revision of the one in its place, which is returned. */
+  #supersede(path: Buffer, current: StoredVersion, fresh: StoredVersion, standing: Buffer): StoredVersion {
+    const identity = encodeIdentity(current);
+    this.#unindex(path, current, identity, true);
+    const countMax = this.#context.revisionsKept - 1;
+    if (current.retired || (countMax === 0 && current.revisions.length === 0)) return fresh;
+    const change = changeList(current.revisions, { added: identity, standing, countMax });
+    this.#writeRevision(path, change, current, identity);
+    return { ...fresh, revisions: change.list };
+  }
+
+  /**
+   * A version that lost to the one that stands was acknowledged by somebody: it is kept as a revision, if it is among the
+   * newest. Returns what stands there. The list of what is collected stays empty.
+   */
+  #keepLoser(path: KeyPath, loser: Version, current: StoredVersion): StoredVersion {
+    const countMax = this.#context.revisionsKept - 1;
+    if (current.retired || countMax === 0) return current;
+    const standing = encodeIdentity(current);
+    const added = encodeIdentity(loser);
+    const change = changeList(current.revisions, { added, standing, countMax });
+    if (change.slot === undefined) return current;
+    const bytes = Buffer.from(path);
+    const next = { ...current, revisions: change.list };
+    this.#put(mainKey(bytes), encodeRecord(next, standing));
+    this.#writeRevision(bytes, change, this.#stored(loser), added);
+    this.revisionBytes += current.data.length;
+    this.settled.set(path, next);
+    return next;
+  }
+
+  #writeRevision(path: Buffer, change: ListChange, version: StoredVersion, identity: Buffer): void {
+    for (const slot of change.freed) this.#del(revisionKey(slot, path));
+    if (change.slot === undefined) return;
+    this.#put(revisionKey(change.slot, path), encodeRecord(version, identity, noRevisions));
+    this.revisionBytes += version.data.length;
+  }
+
+  /** A version from elsewhere, as this commit stores it. */
+  #stored(version: Version): StoredVersion {
+    return { ...version, sequence: this.sequence, retired: false, revisions: noRevisions };
   }
 
   /**
    * Takes a version out of every index but the main one; expects the lanes of its path. The entry of the hash index
    * stays when the next version overwrites it.
    */
-  #unindex(path: Buffer, version: StoredVersion, isOverwritten: boolean): void {
+  #unindex(path: Buffer, version: StoredVersion, identity: Buffer, isOverwritten: boolean): void {
     if (version.retired) {
       this.#del(retiredKey(version, path));
       return;
@@ -282,7 +343,7 @@ export class CommitGroup {
     this.#del(timeKey(version, path));
     if (!isOverwritten) this.#del(hashKey(this.#pathLanes, path));
     if (isMortal(version)) this.#del(graveKey(version, path));
-    this.#addDelta(encodeIdentity(version), false);
+    this.#addDelta(identity, false);
   }
 
   #addDelta(identity: Uint8Array, isAdded: boolean): void {

@@ -266,7 +266,11 @@ export class GroupCommitter {
     const group = new CommitGroup(++this.#sequence, this.#options.context);
     const members: Queued[] = [];
     let bytes = 0;
-    while (members.length < limits.commitWritesMax && bytes < limits.commitBytesMax && this.#isHeadReady()) {
+    while (
+      members.length < limits.commitWritesMax &&
+      bytes + group.revisionBytes < limits.commitBytesMax &&
+      this.#isHeadReady()
+    ) {
       const queued = this.#queue[this.#head++];
       assert(queued !== undefined, 'the head of the queue is there');
       members.push(queued);

@@ -6,12 +6,14 @@ import { limits } from '../core/limits.ts';
 import { diedAtMs, type Stamp, type Version } from '../core/version.ts';
 
 /*
- * The layout of a data folder, format 2. Format 1 is the same, without values in gzip: a folder of it becomes one of
- * format 2 when it is opened. Integers are unsigned and big-endian, so that keys sort as numbers do.
+ * The layout of a data folder, format 3. Format 2 is the same, without revisions, and format 1 without values in gzip
+ * too: a folder of these becomes one of format 3 when it is opened. Integers are unsigned and big-endian, so that keys
+ * sort as numbers do.
  * The first byte of a key names its keyspace; no path that a user can write reaches another one.
  *
  *   keyspace   key after the first byte                         value
  *   'v'        path                                             version record
+ *   'o'        slot 1, path                                     version record of an older version: a revision
  *   't'        timestamp 6, counter 4, path                     empty: the time index
  *   'h'        hash of the path 8, path                         identity: timestamp 6, counter 4, uuid 16, votes 2
  *   'g'        instant of death 6, path                         empty: mortal versions, not yet retired
@@ -25,7 +27,8 @@ import { diedAtMs, type Stamp, type Version } from '../core/version.ts';
  * A version record:
  *
  *   offset  bytes  field
- *        0      1  bit 0 deleted, bit 1 expires, bit 2 retired, bit 3 data in gzip, bits 4-7 record format (1)
+ *        0      1  bit 0 deleted, bit 1 expires, bit 2 retired, bit 3 data in gzip, bits 4-7 record format: 1, or 2
+ *                  with a list of revisions
  *        1      6  timestamp
  *        7      4  counter
  *       11     16  uuid
@@ -35,6 +38,8 @@ import { diedAtMs, type Stamp, type Version } from '../core/version.ts';
  *       41      6  expiresAt, only when bit 1 is set
  *               1  length of origin, then origin in UTF-8
  *               1  length of contentType, then contentType in UTF-8
+ *               1  revisions in the list, only in record format 2; then for each, from the newest to the oldest, its
+ *                  identity 28 and the slot where its record is 1
  *                  data, to the end
  *
  * What a write with an idempotency key was answered:
@@ -55,6 +60,7 @@ import { diedAtMs, type Stamp, type Version } from '../core/version.ts';
 
 const space = {
   main: 0x76,
+  revision: 0x6f,
   time: 0x74,
   hash: 0x68,
   grave: 0x67,
@@ -72,8 +78,10 @@ export type Range = { readonly gte: Uint8Array; readonly lt: Uint8Array };
 export interface StoredVersion extends Version {
   /** Of the commit that stored it. */
   readonly sequence: number;
-  /** Past the retention: no longer in digests, in the time index or in listings. Its data is gone. */
+  /** Past the retention: no longer in digests, in the time index or in listings. Its data and revisions are gone. */
   readonly retired: boolean;
+  /** The list of older versions that are kept beside it, as in its record. Empty for a revision. */
+  readonly revisions: Uint8Array;
 }
 
 /** What a digest and the hash index know of a version. */
@@ -86,7 +94,12 @@ export interface VersionIdentity extends Stamp {
 export type PathBytes = KeyPath | Buffer;
 
 const identityBytes = 28;
-const recordFormat = 1;
+const plainFormat = 1;
+const listFormat = 2;
+
+/** An identity, and a slot. */
+export const revisionEntryBytes = identityBytes + 1;
+export const noRevisions = new Uint8Array(0);
 
 /** The byte that names the keyspace of a key. */
 export function keyspaceOf(key: Uint8Array): number {
@@ -99,6 +112,15 @@ export function mainKey(path: PathBytes): Buffer {
 
 export function pathOfMainKey(key: Uint8Array): KeyPath {
   return asBuffer(key).toString('utf8', 1) as KeyPath;
+}
+
+export function revisionKey(slot: number, path: PathBytes): Buffer {
+  const bytes = bytesOf(path);
+  const key = Buffer.allocUnsafe(2 + bytes.length);
+  key[0] = space.revision;
+  key[1] = slot;
+  key.set(bytes, 2);
+  return key;
 }
 
 export function timeKey(stamp: Stamp, path: PathBytes): Buffer {
@@ -250,34 +272,43 @@ export const retiredRange: Range = wholeSpace(space.retired);
 export const logRange: Range = wholeSpace(space.log);
 export const idempotencyRange: Range = wholeSpace(space.idempotency);
 
-/** `identity`: the version's own, encoded; a write needs it in three places. */
+/**
+ * `identity`: the version's own, encoded; a write needs it in three places. A record without `revisions` has the same
+ * form as before there were any.
+ */
 export function encodeRecord(
-  version: Version,
-  sequence: number,
-  retired: boolean,
+  version: StoredVersion,
   identity: Uint8Array,
+  revisions = version.revisions,
 ): Buffer {
   const originLength = Buffer.byteLength(version.origin);
   const typeLength = Buffer.byteLength(version.contentType);
   const expires = version.expiresAt !== undefined;
-  const dataLength = retired ? 0 : version.data.length;
-  const record = Buffer.allocUnsafe(43 + (expires ? 6 : 0) + originLength + typeLength + dataLength);
-  const isPacked = version.encoding !== undefined && !retired;
+  const listLength = revisions.length === 0 ? 0 : 1 + revisions.length;
+  const dataLength = version.data.length;
+  const record = Buffer.allocUnsafe(
+    43 + (expires ? 6 : 0) + originLength + typeLength + listLength + dataLength,
+  );
   record[0] =
     (version.deleted ? 1 : 0) |
     (expires ? 2 : 0) |
-    (retired ? 4 : 0) |
-    (isPacked ? 8 : 0) |
-    (recordFormat << 4);
+    (version.retired ? 4 : 0) |
+    (version.encoding !== undefined ? 8 : 0) |
+    ((listLength === 0 ? plainFormat : listFormat) << 4);
   copyBytes(identity, record, 1);
   record.writeUIntBE(version.originJoined, 29, 6);
-  record.writeUIntBE(sequence, 35, 6);
+  record.writeUIntBE(version.sequence, 35, 6);
   let at = 41;
   if (version.expiresAt !== undefined) at = record.writeUIntBE(version.expiresAt, at, 6);
   record[at++] = originLength;
   at += record.write(version.origin, at);
   record[at++] = typeLength;
   at += record.write(version.contentType, at);
+  if (listLength > 0) {
+    record[at++] = revisions.length / revisionEntryBytes;
+    record.set(revisions, at);
+    at += revisions.length;
+  }
   if (dataLength > 0) record.set(version.data, at);
   return record;
 }
@@ -285,7 +316,8 @@ export function encodeRecord(
 export function decodeRecord(bytes: Uint8Array): StoredVersion {
   const record = asBuffer(bytes);
   const flags = byte(record, 0);
-  assert(flags >> 4 === recordFormat, 'a version record has the format that the folder was opened with');
+  const format = flags >> 4;
+  assert(format === plainFormat || format === listFormat, 'a version record has a format that is known');
   let at = 41;
   let expiresAt: number | undefined;
   if ((flags & 2) !== 0) {
@@ -294,7 +326,9 @@ export function decodeRecord(bytes: Uint8Array): StoredVersion {
   }
   const originEnd = at + 1 + byte(record, at);
   const typeEnd = originEnd + 1 + byte(record, originEnd);
-  assert(typeEnd <= record.length, 'a version record is whole');
+  const listAt = typeEnd + (format === listFormat ? 1 : 0);
+  const listEnd = listAt + (format === listFormat ? byte(record, typeEnd) * revisionEntryBytes : 0);
+  assert(listEnd <= record.length, 'a version record is whole');
   return {
     uuid: readUuid(record, 11),
     timestamp: record.readUIntBE(1, 6),
@@ -307,8 +341,9 @@ export function decodeRecord(bytes: Uint8Array): StoredVersion {
     expiresAt,
     origin: record.toString('utf8', at + 1, originEnd),
     contentType: record.toString('utf8', originEnd + 1, typeEnd),
-    data: record.subarray(typeEnd),
+    data: record.subarray(listEnd),
     encoding: (flags & 8) !== 0 ? 'gzip' : undefined,
+    revisions: listEnd > listAt ? record.subarray(listAt, listEnd) : noRevisions,
   };
 }
 
@@ -325,6 +360,24 @@ export function encodeIdentity(identity: VersionIdentity): Buffer {
   writeUuid(identity.uuid, bytes, 10);
   bytes.writeUInt16BE(identity.votes, 26);
   return bytes;
+}
+
+/** The uuid in an encoded identity. */
+export function uuidOfIdentity(identity: Uint8Array): string {
+  return readUuid(asBuffer(identity), 10);
+}
+
+/**
+ * The order of two encoded identities: stamp, then more votes, then the lesser uuid. Versions of one instant that nobody
+ * voted on may be ordered otherwise by `compareVersions`, which knows their origins.
+ */
+export function compareIdentities(a: Uint8Array, b: Uint8Array): number {
+  return compareBytes(a, b, 0, 10) || compareBytes(a, b, 26, 28) || compareBytes(b, a, 10, 26);
+}
+
+/** Whether two encoded identities are of one version, however many voted for it. */
+export function isSameUuid(a: Uint8Array, b: Uint8Array): boolean {
+  return compareBytes(a, b, 10, 26) === 0;
 }
 
 /**
@@ -483,6 +536,15 @@ function wholeSpace(prefix: number): Range {
 /** For a few bytes a loop is quicker than a call. */
 function copyBytes(from: Uint8Array, to: Uint8Array, at: number): void {
   for (let i = 0; i < from.length; i++) to[at + i] = from[i] ?? 0;
+}
+
+/** Compares two ranges of bytes from `start` to `end`. */
+function compareBytes(a: Uint8Array, b: Uint8Array, start: number, end: number): number {
+  for (let i = start; i < end; i++) {
+    const difference = byte(a, i) - byte(b, i);
+    if (difference !== 0) return difference;
+  }
+  return 0;
 }
 
 function writeStamp(stamp: Stamp, bytes: Buffer, at: number): void {

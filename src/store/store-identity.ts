@@ -4,9 +4,9 @@ import { metaKey } from './keyspace.ts';
 import { asBytes, writeOptions, type Level } from './level.ts';
 
 /** The layout that this code reads and writes; `keyspace.ts` describes it. */
-const folderFormat = 2;
+const folderFormat = 3;
 /** Those that it reads as well, and turns into its own by saying so: older releases must not open them any more. */
-const olderFormats: readonly number[] = [1];
+const olderFormats: readonly number[] = [1, 2];
 
 export interface StoreIdentity {
   /** Peers' claims are about this id: it must change whenever the folder may hold less than it once did. */

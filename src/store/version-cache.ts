@@ -23,7 +23,9 @@ export class VersionCache {
       maxSize: Math.max(bytesMax, 1),
       maxEntrySize: Math.max(Math.floor(bytesMax / 8), 1),
       sizeCalculation: (entry, path) =>
-        entryOverheadBytes + path.length + (entry === absent ? 0 : entry.data.byteLength),
+        entryOverheadBytes +
+        path.length +
+        (entry === absent ? 0 : entry.data.byteLength + entry.revisions.byteLength),
     });
   }
 

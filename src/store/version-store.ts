@@ -14,6 +14,7 @@ import type {
   Logger,
   MergeResult,
   Random,
+  Revision,
   StoreStats,
   TimeEntry,
   VersionStore,
@@ -43,6 +44,7 @@ import type { GzipPacker } from './gzip-packer.ts';
 import { countKeys, listKeys } from './key-listing.ts';
 import { IdempotencyLedger } from './idempotency-ledger.ts';
 import { asBytes, storageError, type Level } from './level.ts';
+import { listRevisions, readRevision } from './revision-reader.ts';
 import { closeIdentity, openIdentity, type StoreIdentity } from './store-identity.ts';
 import { VersionCache } from './version-cache.ts';
 import { VersionReader } from './version-reader.ts';
@@ -62,6 +64,8 @@ export interface VersionStoreOptions {
   readonly logger: Logger;
   /** How long a tombstone or an expired version stays in digests and listings, ms. */
   readonly tombstoneRetentionMs: number;
+  /** Versions of a key that are kept, the one that stands included: 1 to `limits.revisionsKeptMax`. */
+  readonly revisionsKept: number;
   /** How far ahead of the wall clock a peer's stamp may stand and still be followed, ms. */
   readonly maxClockDriftMs: number;
   /** Compresses values before they are written; undefined: they are stored as they come. */
@@ -159,6 +163,7 @@ class LevelVersionStore implements OpenVersionStore {
         nodeId: options.nodeId,
         originJoined: identity.createdAt,
         tombstoneRetentionMs: options.tombstoneRetentionMs,
+        revisionsKept: options.revisionsKept,
         hybridClock,
         ledger,
         now: () => options.clock.now(),
@@ -197,6 +202,14 @@ class LevelVersionStore implements OpenVersionStore {
 
   async getMany(paths: readonly KeyPath[]): Promise<(Version | undefined)[]> {
     return Promise.all(paths.map((path) => this.get(path)));
+  }
+
+  async revisions(path: KeyPath): Promise<readonly Revision[]> {
+    return this.#reading(() => listRevisions(this.#level, path, this.#options.revisionsKept));
+  }
+
+  async revision(path: KeyPath, uuid: string): Promise<Version | undefined> {
+    return this.#reading(() => readRevision(this.#level, path, uuid, this.#options.revisionsKept));
   }
 
   write(requests: readonly WriteRequest[]): Promise<WriteResult[]> {
@@ -310,12 +323,18 @@ class LevelVersionStore implements OpenVersionStore {
 
   async collect(claimedSequence: number): Promise<CollectResult> {
     const diedBeforeMs = this.#options.clock.now() - this.#options.tombstoneRetentionMs;
-    const retired = await this.#sweep(gravesBefore(diedBeforeMs), (path) => ({
+    // With each its revisions go, which must not make a commit any larger.
+    const atOnce = Math.ceil(limits.pageItemsMax / this.#options.revisionsKept);
+    const retired = await this.#sweep(gravesBefore(diedBeforeMs), atOnce, (path) => ({
       kind: 'retire',
       path,
       diedBeforeMs,
     }));
-    const removed = await this.#sweep(retiredRange, (path) => ({ kind: 'remove', path, claimedSequence }));
+    const removed = await this.#sweep(retiredRange, limits.pageItemsMax, (path) => ({
+      kind: 'remove',
+      path,
+      claimedSequence,
+    }));
     return { retired: retired.done, removed: removed.done, held: removed.kept };
   }
 
@@ -354,16 +373,17 @@ class LevelVersionStore implements OpenVersionStore {
     }
   }
 
-  /** Hands every path that a range of deaths names to an operation, page by page. */
+  /** Hands every path that a range of deaths names to an operation, so many at once. */
   async #sweep(
     range: Range,
+    atOnce: number,
     operationOf: (path: KeyPath) => Operation,
   ): Promise<{ done: number; kept: number }> {
     const tally = { done: 0, kept: 0 };
     const keys = this.#level.keys<Uint8Array>({ keyEncoding: 'view', ...range });
     try {
       for (;;) {
-        const page = await this.#reading(() => keys.nextv(limits.pageItemsMax));
+        const page = await this.#reading(() => keys.nextv(atOnce));
         if (page.length === 0) return tally;
         const results = await this.#committer.submit(page.map((key) => operationOf(parseDeathKey(key))));
         for (const { outcome } of results) tally[outcome === 'done' ? 'done' : 'kept']++;

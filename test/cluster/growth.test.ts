@@ -32,6 +32,7 @@ async function fill(folder: string, nodeId: string): Promise<void> {
     random: systemRandom,
     logger: silent,
     tombstoneRetentionMs: 3_600_000,
+    revisionsKept: 3,
     maxClockDriftMs: 60_000,
     cacheBytes: 0,
     bootId: undefined,

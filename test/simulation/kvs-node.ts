@@ -62,6 +62,7 @@ export function kvsNode(options: KvsNodeOptions): NodeProgram {
           nodeId: config.node_id,
           durable: config.durability === 'sync',
           tombstoneRetentionMs: config.tombstone_retention_hours * hourMs,
+          revisionsKept: config.revisions_kept,
           maxClockDriftMs: config.max_clock_drift_ms,
           cacheBytes: config.cache_bytes,
           bootId: 'simulated',

@@ -10,6 +10,8 @@ import {
   hashPath,
   leafOf,
   retiredKey,
+  revisionEntryBytes,
+  revisionKey,
   timeKey,
   type StoredVersion,
 } from '../../src/store/keyspace.ts';
@@ -19,7 +21,7 @@ import { asBytes, type Level } from '../../src/store/level.ts';
 export interface Audit {
   readonly versions: Map<KeyPath, StoredVersion>;
   readonly tree: DigestTree;
-  /** Index keys (with their values, in hexadecimal) that are missing, or that nothing accounts for. */
+  /** Keys of indexes and revisions (in hexadecimal) that are missing or hold something else, or that nothing accounts for. */
   readonly missing: string[];
   readonly stray: string[];
 }
@@ -34,7 +36,17 @@ export async function readVersions(level: Level): Promise<Map<KeyPath, StoredVer
   return versions;
 }
 
-/** Compares every index of a folder with its version records. */
+/** The revisions that a record lists: the identity of each, and its slot. */
+function listedRevisions({ revisions }: StoredVersion): [Buffer, number][] {
+  const listed: [Buffer, number][] = [];
+  for (let at = 0; at < revisions.length; at += revisionEntryBytes) {
+    const entry = Buffer.from(revisions.subarray(at, at + revisionEntryBytes));
+    listed.push([entry.subarray(0, -1), entry.readUInt8(revisionEntryBytes - 1)]);
+  }
+  return listed;
+}
+
+/** Compares every index of a folder, and the revisions that it holds, with its version records. */
 export async function audit(level: Level): Promise<Audit> {
   const versions = await readVersions(level);
   const actual = new Map<string, string>();
@@ -42,6 +54,8 @@ export async function audit(level: Level): Promise<Audit> {
     const prefix = String.fromCharCode(key[0] ?? 0);
     if ('thgr'.includes(prefix)) {
       actual.set(Buffer.from(key).toString('hex'), Buffer.from(value).toString('hex'));
+    } else if (prefix === 'o') {
+      actual.set(Buffer.from(key).toString('hex'), encodeIdentity(decodeRecord(value)).toString('hex'));
     }
   }
   const tree = new DigestTree();
@@ -55,6 +69,7 @@ export async function audit(level: Level): Promise<Audit> {
       expectKey(retiredKey(version, path));
       continue;
     }
+    for (const [identity, slot] of listedRevisions(version)) expectKey(revisionKey(slot, path), identity);
     hashPath(path, pathLanes);
     digestEncodedIdentity(encodeIdentity(version), pathLanes, digest);
     tree.add(leafOf(pathLanes), digest);

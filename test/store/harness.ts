@@ -59,6 +59,7 @@ export async function openTestStore(
     durable: true,
     random: new CountingRandom(),
     tombstoneRetentionMs: 24 * hourMs,
+    revisionsKept: 3,
     maxClockDriftMs: 60_000,
     cacheBytes: 1_000_000,
     logger,

@@ -624,26 +624,29 @@ describe.each(Object.entries(places))('a version store on %s', (_, makePlace) =>
 });
 
 describe('a folder of another format', () => {
-  it('is turned into one of the present format, with all that it holds, when it is of format 1', async () => {
-    const level = memoryLevel();
-    const { store } = await openTestStore(level);
-    await store.write([put('k', '"old"')]);
-    const { storeId } = store;
-    await store.close();
-    const utf8 = { keyEncoding: 'utf8', valueEncoding: 'utf8' };
-    await level.open();
-    const identity = JSON.parse((await level.get<string, string>('midentity', utf8)) ?? '') as object;
-    await level.put('midentity', JSON.stringify({ ...identity, format: 1 }), utf8);
-    await level.close();
+  it.each([1, 2])(
+    'is turned into one of the present format, with all it holds, from format %i',
+    async (format) => {
+      const level = memoryLevel();
+      const { store } = await openTestStore(level);
+      await store.write([put('k', '"old"')]);
+      const { storeId } = store;
+      await store.close();
+      const utf8 = { keyEncoding: 'utf8', valueEncoding: 'utf8' };
+      await level.open();
+      const identity = JSON.parse((await level.get<string, string>('midentity', utf8)) ?? '') as object;
+      await level.put('midentity', JSON.stringify({ ...identity, format }), utf8);
+      await level.close();
 
-    const reopened = await openTestStore(level);
-    expect(reopened.store.storeId).toBe(storeId);
-    expect(text(await reopened.store.get(path('k')))).toBe('"old"');
-    expect(await level.get<string, string>('midentity', utf8)).toBe(
-      JSON.stringify({ ...identity, format: 2 }),
-    );
-    await reopened.store.close();
-  });
+      const reopened = await openTestStore(level);
+      expect(reopened.store.storeId).toBe(storeId);
+      expect(text(await reopened.store.get(path('k')))).toBe('"old"');
+      expect(await level.get<string, string>('midentity', utf8)).toBe(
+        JSON.stringify({ ...identity, format: 3 }),
+      );
+      await reopened.store.close();
+    },
+  );
 
   it('is refused, and closed again', async () => {
     const level = memoryLevel();
@@ -654,7 +657,7 @@ describe('a folder of another format', () => {
     await level.close();
     await expect(openTestStore(level)).rejects.toMatchObject({
       code: 'KVS_STORE_UNUSABLE',
-      message: 'The data folder has format 99; this release reads format 2',
+      message: 'The data folder has format 99; this release reads format 3',
     });
     expect(level.status).toBe('closed');
   });

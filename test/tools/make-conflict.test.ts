@@ -48,6 +48,7 @@ async function inStore<T>(folder: string, use: (store: OpenVersionStore) => Prom
     random: systemRandom,
     logger: { debug: silent, info: silent, warn: silent, error: silent },
     tombstoneRetentionMs: 1,
+    revisionsKept: 3,
     maxClockDriftMs: 1,
     cacheBytes: 0,
   });

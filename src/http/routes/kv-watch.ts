@@ -6,7 +6,7 @@ import { send } from '../answer.ts';
 import { header, type HttpDeps, type KvsContext } from '../context.ts';
 import { KeyFeed } from '../key-feed.ts';
 import { OpenAnswer } from '../open-answer.ts';
-import { flag, queryOf } from '../query.ts';
+import { flag } from '../query.ts';
 import type { WatchAnswer, Watcher } from '../watcher.ts';
 import type { WatchEvent } from '../watch-event.ts';
 import { isPrefix, prefixOf } from './kv-list.ts';
@@ -23,14 +23,13 @@ const streamHeaders = {
 const pollHeaders = { 'Content-Type': 'application/json', 'Cache-Control': 'no-store' };
 
 /** Answers `GET /kv/...?watch`; undefined for a request that asks for something else. */
-export function watchRoute(deps: HttpDeps): (c: KvsContext) => Response | undefined {
+export function watchRoute(deps: HttpDeps): (c: KvsContext, query: URLSearchParams) => Response | undefined {
   const { events: store, clock, logger, closing, heartbeatMs } = deps;
   const feed = new KeyFeed({ store, clock, logger, closing, heartbeatMs });
 
-  return (c) => {
-    const query = queryOf(c);
-    const form = query && formOf(query);
-    if (query === undefined || form === undefined) return undefined;
+  return (c, query) => {
+    const form = formOf(query);
+    if (form === undefined) return undefined;
     const target = targetOf(c);
     const isHead = c.req.method === 'HEAD';
     if (form === 'poll') {

@@ -1,29 +1,36 @@
 import { KvsError } from '../../core/errors.ts';
 import { parseEncodedPath, type KeyPath } from '../../core/key-path.ts';
-import { isAbsentAt, plainBytes, type Version } from '../../core/version.ts';
+import { isAbsentAt, type Version } from '../../core/version.ts';
 import type { BodyReader } from '../body.ts';
 import { send } from '../answer.ts';
-import { conditionOf, insteadOfVersion, insteadOfWrite } from '../conditions.ts';
+import { conditionOf, insteadOfWrite } from '../conditions.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
-import { answerOfPut, idempotencyOf } from '../idempotency.ts';
-import { allowOnly } from '../methods.ts';
+import { idempotencyOf } from '../idempotency.ts';
+import { allowOnly, refuseMethod } from '../methods.ts';
+import { queryOf } from '../query.ts';
 import { isPrefix, KvList } from './kv-list.ts';
-import { assertNotEncoded, sendPacked } from './kv-encoding.ts';
-import { expiryMember, instantAfter, ttlMsOf, withExpiry } from '../ttl.ts';
+import { assertNotEncoded } from './kv-encoding.ts';
+import { KvRevisions } from './kv-revisions.ts';
+import { instantAfter, ttlMsOf } from '../ttl.ts';
+import { sendVersion, sendWritten } from './kv-answer.ts';
 import { watchRoute } from './kv-watch.ts';
 import { assertJson, parseContentType } from '../value.ts';
 import { assertTakesWrites } from '../writable.ts';
 
 const prefixLength = '/kv/'.length;
+/** Of a path by itself; with `?restore` it takes a POST. */
+const allowed = ['GET', 'HEAD', 'PUT', 'DELETE'];
 
 /** `/kv/{path}`: the values; with a slash at its end a path names what is below it. */
 export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   const list = new KvList(deps);
   const watch = watchRoute(deps);
+  const revisions = new KvRevisions(deps);
 
   app.get('/kv/*', (c) => {
-    const watched = watch(c);
-    if (watched !== undefined) return watched;
+    const query = queryOf(c);
+    const asked = query && (watch(c, query) ?? revisions.get(c, query));
+    if (asked !== undefined) return asked;
     if (isPrefix(c.req.path)) return list.get(c);
     const path = pathOf(c);
     const known = deps.store.peek(path);
@@ -43,19 +50,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
     const expiresAt = instantAfter(ttlMs, deps.clock.now());
     const request = { kind: 'put', path, contentType, data, expiresAt, condition, idempotency } as const;
     const [result] = await deps.store.write([request]);
-    const refused = insteadOfWrite(result);
-    if (refused !== undefined) return send(c, refused);
-    const { outcome, uuid, timestamp, expiresAt: endsAt } = answerOfPut(result);
-    const body = `{"uuid":"${uuid}","timestamp":${timestamp}${expiryMember(endsAt)}}`;
-    return send(c, {
-      status: outcome === 'created' ? 201 : 200,
-      headers: {
-        'Content-Type': 'application/json',
-        'Content-Length': String(body.length),
-        ETag: `"${uuid}"`,
-      },
-      body,
-    });
+    return sendWritten(c, result);
   });
 
   app.delete('/kv/*', async (c) => {
@@ -69,7 +64,12 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
     return send(c, { status: 204, headers: {}, body: null });
   });
 
-  allowOnly(app, '/kv/*', ['GET', 'HEAD', 'PUT', 'DELETE']);
+  app.post('/kv/*', (c) => {
+    const query = queryOf(c);
+    return (query && revisions.post(c, query)) ?? refuseMethod(c, allowed);
+  });
+
+  allowOnly(app, '/kv/*', allowed, ['POST']);
 
   async function readFromDisk(c: KvsContext, path: KeyPath): Promise<Response> {
     return answer(c, await deps.store.get(path));
@@ -78,34 +78,12 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   function answer(c: KvsContext, version: Version | null | undefined): Response | Promise<Response> {
     const now = deps.clock.now();
     if (version === null || version === undefined || isAbsentAt(version, now)) throw notFound();
-    const instead = insteadOfVersion(c, version);
-    if (instead !== undefined) return send(c, instead);
-    const headers = withExpiry(headersOf(version), version, now);
-    if (version.encoding !== undefined) return sendPacked(c, version, headers);
-    return send(c, { status: 200, headers, body: version.data });
+    return sendVersion(c, version, now);
   }
 }
 
 function pathOf(c: KvsContext): KeyPath {
   return parseEncodedPath(c.req.path.slice(prefixLength));
-}
-
-/** A version never changes, and neither do its headers: what is read again and again needs them made only once. */
-const headersOfVersions = new WeakMap<Version, Readonly<Record<string, string>>>();
-
-function headersOf(version: Version): Readonly<Record<string, string>> {
-  const known = headersOfVersions.get(version);
-  if (known !== undefined) return known;
-  const headers = {
-    'Content-Type': version.contentType,
-    'Content-Length': String(plainBytes(version)),
-    ETag: `"${version.uuid}"`,
-    'Last-Modified': new Date(version.timestamp).toUTCString(),
-    'KVS-Timestamp': String(version.timestamp),
-    'X-Content-Type-Options': 'nosniff',
-  };
-  headersOfVersions.set(version, headers);
-  return headers;
 }
 
 function notFound(): KvsError {

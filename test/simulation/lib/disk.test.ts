@@ -247,6 +247,7 @@ describe('a version store on a simulated disk', () => {
       logger: new RecordingLogger(),
       clock,
       tombstoneRetentionMs: hourMs,
+      revisionsKept: 3,
       maxClockDriftMs: 60_000,
       cacheBytes: 1_000,
       defer: queueMicrotask,

@@ -37,6 +37,7 @@ function program(names: readonly string[], stores: Map<string, OpenVersionStore>
       logger: silent,
       defer,
       tombstoneRetentionMs: 1_000_000,
+      revisionsKept: 3,
       maxClockDriftMs: 60_000,
       cacheBytes: 10_000,
     });
