@@ -38,6 +38,7 @@ import {
   timeKey,
   timeRange,
   type Range,
+  type StoredVersion,
 } from './keyspace.ts';
 import type { GzipPacker } from './gzip-packer.ts';
 import { countKeys, listKeys } from './key-listing.ts';
@@ -197,6 +198,10 @@ class LevelVersionStore implements OpenVersionStore {
 
   async getMany(paths: readonly KeyPath[]): Promise<(Version | undefined)[]> {
     return Promise.all(paths.map((path) => this.get(path)));
+  }
+
+  isDurable(version: Version): boolean {
+    return (version as StoredVersion).sequence <= this.sequence;
   }
 
   write(requests: readonly WriteRequest[]): Promise<WriteResult[]> {

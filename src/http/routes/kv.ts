@@ -1,14 +1,18 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { KvsError } from '../../core/errors.ts';
 import { parseEncodedPath, type KeyPath } from '../../core/key-path.ts';
 import { isAbsentAt, plainBytes, type Version } from '../../core/version.ts';
 import type { BodyReader } from '../body.ts';
 import { send } from '../answer.ts';
+import { assertLocal, wantsQuorum } from '../consistency.ts';
 import { conditionOf, insteadOfVersion, insteadOfWrite } from '../conditions.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { answerOfPut, idempotencyOf } from '../idempotency.ts';
 import { allowOnly } from '../methods.ts';
+import { queryOf } from '../query.ts';
 import { isPrefix, KvList } from './kv-list.ts';
 import { assertNotEncoded, sendPacked } from './kv-encoding.ts';
+import { KvQuorum } from './kv-quorum.ts';
 import { expiryMember, instantAfter, ttlMsOf, withExpiry } from '../ttl.ts';
 import { watchRoute } from './kv-watch.ts';
 import { assertJson, parseContentType } from '../value.ts';
@@ -20,10 +24,15 @@ const prefixLength = '/kv/'.length;
 export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   const list = new KvList(deps);
   const watch = watchRoute(deps);
+  const quorum = new KvQuorum(deps);
 
   app.get('/kv/*', (c) => {
-    const watched = watch(c);
-    if (watched !== undefined) return watched;
+    const query = queryOf(c);
+    if (query !== undefined) {
+      if (wantsQuorum(query)) return readFromQuorum(c, query);
+      const watched = watch(c, query);
+      if (watched !== undefined) return watched;
+    }
     if (isPrefix(c.req.path)) return list.get(c);
     const path = pathOf(c);
     const known = deps.store.peek(path);
@@ -32,6 +41,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
 
   app.put('/kv/*', async (c) => {
     assertTakesWrites(deps.status);
+    assertLocal(c);
     const path = pathOf(c);
     const { contentType, isJson } = parseContentType(header(c, 'content-type') ?? '');
     const ttlMs = ttlMsOf(c);
@@ -59,6 +69,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   });
 
   app.delete('/kv/*', async (c) => {
+    assertLocal(c);
     if (isPrefix(c.req.path)) return list.delete(c);
     assertTakesWrites(deps.status);
     const condition = conditionOf(c);
@@ -70,6 +81,11 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   });
 
   allowOnly(app, '/kv/*', ['GET', 'HEAD', 'PUT', 'DELETE']);
+
+  async function readFromQuorum(c: KvsContext, query: URLSearchParams): Promise<Response> {
+    const version = await quorum.read(c, query);
+    return version === 'gone' ? RESPONSE_ALREADY_SENT : answer(c, version);
+  }
 
   async function readFromDisk(c: KvsContext, path: KeyPath): Promise<Response> {
     return answer(c, await deps.store.get(path));
