@@ -4,7 +4,8 @@ import { ClusterTally } from './cluster-tally.ts';
 import type { Config } from './config.ts';
 import type { KvsError } from './core/errors.ts';
 import type { Fact } from './core/facts.ts';
-import type { Clock, CollectResult, HeldTombstones, LinkView, Logger, Random } from './core/ports.ts';
+import type { KeyPath } from './core/key-path.ts';
+import type { Clock, CollectResult, HeldTombstones, LinkView, Logger, Random, Timers } from './core/ports.ts';
 import type { KeyVersion } from './core/version.ts';
 import { isBootstrapped } from './peers/bootstrap.ts';
 import { ClaimRounds } from './peers/claim-rounds.ts';
@@ -14,6 +15,7 @@ import { MemberTable } from './peers/member-table.ts';
 import { Merger } from './peers/merger.ts';
 import { Outboxes } from './peers/outboxes.ts';
 import { PeerService } from './peers/peer-service.ts';
+import { QuorumReads } from './peers/quorum-reads.ts';
 import { Twins } from './peers/twins.ts';
 import { WireTransport, type SendMessage } from './peers/wire-transport.ts';
 import type { OpenVersionStore } from './store/version-store.ts';
@@ -27,6 +29,7 @@ export interface ClusterOptions {
   readonly config: Config;
   readonly store: OpenVersionStore;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly random: Random;
   readonly logger: Logger;
   readonly send: SendMessage;
@@ -48,6 +51,7 @@ export interface Cluster {
   readonly tally: ClusterTally;
   readonly service: PeerService;
   readonly twins: Twins;
+  readonly quorum: QuorumReads;
   /** As of the last collection. */
   heldTombstones(): HeldTombstones | undefined;
   /** How it goes between this node and each of the others that are shown. */
@@ -83,14 +87,11 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     const filled = outboxes.add(versions, except);
     if (filled.length > 0) tell({ type: 'versions.accepted', members: filled });
   };
-  const merger = new Merger({
-    store,
-    onConflict: (paths) => {
-      tally.conflictsDetected += paths.length;
-      tell({ type: 'conflict.detected', paths });
-    },
-    onRumour: publish,
-  });
+  const onConflict = (paths: readonly KeyPath[]): void => {
+    tally.conflictsDetected += paths.length;
+    tell({ type: 'conflict.detected', paths });
+  };
+  const merger = new Merger({ store, onConflict, onRumour: publish });
   const claims = new Claims(store, members);
   // The way to the others and their disks takes as long as the own disk does: both begin at the same time.
   store.onWrite(({ changes }) => {
@@ -144,6 +145,19 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     links,
     isWhole: options.isWhole,
   });
+  const quorum = new QuorumReads({
+    store,
+    members,
+    transport,
+    merger,
+    timers: options.timers,
+    logger,
+    isWhole: options.isWhole,
+    onConflict,
+    repair: (id, version) => {
+      if (outboxes.addFor(id, version)) tell({ type: 'versions.accepted', members: [id] });
+    },
+  });
   const viewLinks = (): LinkView[] => {
     const others = members.list().filter(({ id }) => id !== config.node_id);
     return others.map(({ id }) => links.view(id, outboxes));
@@ -155,6 +169,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     tally,
     service,
     twins,
+    quorum,
     heldTombstones,
     links: viewLinks,
     actors: () => clusterActors(parts),

@@ -3,7 +3,7 @@ import { Inspector } from './actors/inspector.ts';
 import { nodeMachine, type HttpHandle, type StoreHandle } from './actors/node/node.machine.ts';
 import { openCluster, type Cluster } from './cluster.ts';
 import type { Config } from './config.ts';
-import type { Clock, Logger, NodeStatus, Random } from './core/ports.ts';
+import type { Clock, Logger, NodeStatus, Random, Timers } from './core/ports.ts';
 import type { SendMessage } from './peers/wire-transport.ts';
 import type { OpenVersionStore, VersionStoreOptions } from './store/version-store.ts';
 
@@ -20,11 +20,13 @@ export interface Listening extends HttpHandle {
   readonly address: string;
 }
 
+type ActorClock = NonNullable<ActorOptions<AnyActorLogic>['clock']>;
+
 /** All that a node needs of the world: real, or simulated. */
 export interface Surroundings {
   readonly clock: Clock;
   /** Where the actors set their timers; default: the real ones. */
-  readonly timers?: NonNullable<ActorOptions<AnyActorLogic>['clock']>;
+  readonly timers?: ActorClock;
   readonly random: Random;
   readonly logger: Logger;
   readonly openStore: (
@@ -74,6 +76,7 @@ export function composeNode(config: Config, surroundings: Surroundings): Compose
       config,
       store,
       clock,
+      timers: timersOf(timers ?? systemTimers),
       random,
       logger,
       send: surroundings.send,
@@ -122,3 +125,18 @@ export function composeNode(config: Config, surroundings: Surroundings): Compose
   );
   return { root, inspector };
 }
+
+/** The timers of the actors, for whoever is none. */
+function timersOf(clock: ActorClock): Timers {
+  return {
+    after: (ms, task) => {
+      const timer: unknown = clock.setTimeout(task, ms);
+      return () => clock.clearTimeout(timer);
+    },
+  };
+}
+
+const systemTimers: ActorClock = {
+  setTimeout: (task, ms) => setTimeout(task, ms),
+  clearTimeout: (timer: NodeJS.Timeout) => clearTimeout(timer),
+};

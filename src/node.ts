@@ -108,6 +108,7 @@ async function listenOn(
     store,
     storeView: store,
     events: store,
+    quorum: cluster.quorum,
     members: cluster.members,
     peers: { answer: meters?.peers.answering(answer) ?? answer },
     links: () => cluster.links(),

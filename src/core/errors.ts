@@ -28,6 +28,7 @@ export type KvsErrorCode =
   | 'KVS_SYNCING'
   | 'KVS_NOT_READY'
   | 'KVS_OVERLOADED'
+  | 'KVS_NO_QUORUM'
   | 'KVS_STORAGE_FULL'
   | 'KVS_STORAGE_FAILED'
   | 'KVS_INTERNAL'

@@ -141,6 +141,19 @@ export const limits = {
   watchHeldCommitsMax: 64,
   /** How long a long poll may wait, in seconds. A longer time is refused with KVS_BAD_REQUEST. */
   watchTimeoutSecondsMax: 600,
+  /** Quorum reads that wait for members. One more is refused with KVS_OVERLOADED. */
+  quorumReadsMax: 1_024,
+  /**
+   * Bytes of values that quorum reads bring to members before they answer, unless a single value is larger. A read beyond
+   * them is refused with KVS_OVERLOADED.
+   */
+  quorumBytesMax: 64 * 1_024 * 1_024,
+  /** Keys that quorum reads ask one member for with one message; the others go with the next one. */
+  quorumKeysMax: 256,
+  /** Calls of one kind that quorum reads make to one member at one time. What comes meanwhile shares the next one. */
+  quorumCallsMax: 2,
+  /** How long a quorum read may wait, in seconds. A longer time is refused with KVS_BAD_REQUEST. */
+  quorumTimeoutSecondsMax: 60,
 } as const;
 
 assert(limits.commitWritesMax <= limits.pendingWritesMax, 'a full commit group fits in the queue');
@@ -163,4 +176,9 @@ assert(
 );
 assert(limits.voteKeysMax <= limits.pageItemsMax, 'a vote is a page of keys at most');
 assert(limits.revisionsKeptMax <= 256, 'one byte tells the revisions of a key apart');
+assert(limits.quorumKeysMax <= limits.pageItemsMax, 'a question of quorum reads is a page of keys at most');
+assert(
+  3 * limits.quorumCallsMax < limits.peerConnectionsMax,
+  'quorum reads ask, fetch and push, and leave connections to all else',
+);
 assert(limits.timestampMsMax <= Number.MAX_SAFE_INTEGER, 'timestamps are exact numbers');

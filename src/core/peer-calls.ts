@@ -1,7 +1,7 @@
 import type { KeyPath } from './key-path.ts';
 import type { MemberRecord } from './membership.ts';
 import type { TimeEntry } from './ports.ts';
-import type { KeyVersion, Version } from './version.ts';
+import type { KeyVersion, Placed } from './version.ts';
 
 /** The version of the protocol between nodes. Nodes whose versions differ don't speak to each other. */
 export const peerProtocol = 2;
@@ -26,8 +26,8 @@ export interface LeafSelection {
   readonly hashes: Uint8Array;
 }
 
-/** What a vote has to know of a version. */
-export type Ballot = Pick<Version, 'timestamp' | 'counter' | 'uuid' | 'votes' | 'origin' | 'originJoined'>;
+/** What a vote, or a quorum, has to know of a version. */
+export type Ballot = Placed;
 
 /** A process that runs a store. */
 export interface StoreRun {
@@ -155,6 +155,15 @@ export interface PeerCalls {
   readonly vote: {
     readonly request: { readonly paths: readonly KeyPath[] };
     readonly reply: { readonly held: readonly (Ballot | null)[] };
+  };
+  /** Which versions of these keys do you hold, for a quorum? Null for none. */
+  readonly vouch: {
+    readonly request: { readonly paths: readonly KeyPath[] };
+    readonly reply: {
+      readonly held: readonly (Ballot | null)[];
+      /** False while the answering node is being bootstrapped: what it lacks says nothing then. */
+      readonly isWhole: boolean;
+    };
   };
   /** A graceful goodbye. */
   readonly leave: { readonly request: { readonly incarnation: number }; readonly reply: null };

@@ -11,6 +11,12 @@ export interface Clock {
   now(): number;
 }
 
+/** Where those who are no actors set their timers. */
+export interface Timers {
+  /** Calls a task once, after so many ms; returns how to call it off. */
+  after(ms: number, task: () => void): () => void;
+}
+
 /** Where everything random comes from, so that a simulation can repeat it. */
 export interface Random {
   /** A number in [0, 1). */
@@ -163,6 +169,8 @@ export interface VersionStore {
   /** The version of a key, tombstones and expired ones included. */
   get(path: KeyPath): Promise<Version | undefined>;
   getMany(paths: readonly KeyPath[]): Promise<(Version | undefined)[]>;
+  /** False for a version of this store that was read before its commit was durable, as long as it is not. */
+  isDurable(version: Version): boolean;
 
   /**
    * The versions of a key that this node has seen and still keeps: first the one that stands, dead or alive, then the
@@ -422,6 +430,21 @@ export interface Members {
    * @throws KvsError KVS_MEMBER_NOT_FOUND, KVS_MEMBER_ALIVE
    */
   forget(id: string): Promise<void>;
+}
+
+/** Reads that a majority of the members vouches for. */
+export interface Quorum {
+  /**
+   * The newest version of a key among those that a majority of all members holds, tombstones and expired ones included;
+   * undefined when none of that majority has one. What this node lacked of it is durable then, and a majority holds it.
+   *
+   * @throws KvsError KVS_NO_QUORUM at the end of the time, or when `signal` is aborted; KVS_OVERLOADED; what the store
+   * fails with
+   */
+  read(
+    path: KeyPath,
+    options: { readonly timeoutMs: number; readonly signal?: AbortSignal | undefined },
+  ): Promise<Version | undefined>;
 }
 
 /** How it goes between this node and one of its members, as this node sees it. */

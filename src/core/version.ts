@@ -38,6 +38,9 @@ export interface KeyVersion {
   readonly version: Version;
 }
 
+/** What places a version among those of its key. */
+export type Placed = Pick<Version, 'timestamp' | 'counter' | 'uuid' | 'votes' | 'origin' | 'originJoined'>;
+
 /** Negative when `a` is the earlier stamp, positive when it is the later one. */
 export function compareStamps(a: Stamp, b: Stamp): number {
   return a.timestamp - b.timestamp || a.counter - b.counter;
@@ -47,7 +50,7 @@ export function compareStamps(a: Stamp, b: Stamp): number {
  * The total order of the versions of one key: stamp; then more votes, the older origin, the lesser origin id and
  * the lesser uuid win. Zero only for one and the same version.
  */
-export function compareVersions(a: Version, b: Version): number {
+export function compareVersions(a: Placed, b: Placed): number {
   return (
     compareStamps(a, b) ||
     a.votes - b.votes ||
@@ -75,7 +78,7 @@ export function merge(a: Version, b: Version): Version {
  * True when two versions carry the same stamp and nobody has voted on either: the case that a vote decides.
  * The merge order would decide it too, and does for everything that a vote doesn't reach.
  */
-export function isConflict(a: Version, b: Version): boolean {
+export function isConflict(a: Placed, b: Placed): boolean {
   return compareStamps(a, b) === 0 && a.uuid !== b.uuid && a.votes === 0 && b.votes === 0;
 }
 

@@ -7,6 +7,7 @@ import type {
   Logger,
   Members,
   NodeStatus,
+  Quorum,
   VersionStore,
 } from '../core/ports.ts';
 import type { PageFiles } from './page-files.ts';
@@ -29,6 +30,8 @@ export interface HttpDeps {
   >;
   /** What watches read. */
   readonly events: Pick<VersionStore, 'storeId' | 'sequence' | 'onCommit' | 'eventsAfter' | 'nextDeathAfter'>;
+  /** Reads of which a majority vouches. */
+  readonly quorum: Quorum;
   readonly members: Members;
   /** How it goes between this node and the others, for /debug/cluster. */
   readonly links: () => readonly LinkView[];

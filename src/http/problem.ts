@@ -24,6 +24,7 @@ export const problems = {
   KVS_SYNCING: [503, 'The node is syncing'],
   KVS_NOT_READY: [503, 'The node is not ready'],
   KVS_OVERLOADED: [503, 'The node is overloaded'],
+  KVS_NO_QUORUM: [503, 'No majority answers'],
   KVS_STORAGE_FULL: [507, 'The disk is full'],
   KVS_STORAGE_FAILED: [500, 'The storage failed'],
   KVS_INTERNAL: [500, 'Internal error'],

@@ -51,3 +51,19 @@ export function uuidIn(query: URLSearchParams, name: string): string | undefined
   if (uuid === undefined || uuidPattern.test(uuid)) return uuid;
   throw new KvsError('KVS_BAD_REQUEST', `${name} is a UUID, such as the ETag of a value without its quotes`);
 }
+
+/** Whole or decimal, such as `30` or `0.25`. */
+const secondsPattern = /^\d{1,9}(?:\.\d{1,9})?$/;
+
+/**
+ * A number of seconds from 0 on; undefined when it is not there.
+ *
+ * @throws KvsError KVS_BAD_REQUEST when it is anything else, or beyond `max`
+ */
+export function seconds(query: URLSearchParams, name: string, max: number): number | undefined {
+  const text = query.get(name);
+  if (text === null) return undefined;
+  const value = secondsPattern.test(text) ? Number(text) : Infinity;
+  if (value <= max) return value;
+  throw new KvsError('KVS_BAD_REQUEST', `${name} is a number of seconds, ${max} at most`);
+}

@@ -65,18 +65,15 @@ export class Outboxes {
   add(versions: readonly KeyVersion[], except?: string): string[] {
     const changed: string[] = [];
     for (const { id } of this.#targets(except)) {
-      if (this.#overflown.has(id)) continue;
-      const box = this.#boxes.get(id) ?? new Outbox();
-      this.#boxes.set(id, box);
-      const wasEmpty = box.size === 0;
-      const fits = versions.every((version) => box.add(version));
-      if (!fits) {
-        this.#boxes.delete(id);
-        this.#overflown.add(id);
-      }
-      if (wasEmpty || !fits) changed.push(id);
+      if (!this.#overflown.has(id) && this.#fill(id, versions)) changed.push(id);
     }
     return changed;
+  }
+
+  /** Puts a version into the box of one member, as `add` does; false when nobody need be told of that. */
+  addFor(id: string, version: KeyVersion): boolean {
+    if (this.#overflown.has(id) || !this.#members.present().some((member) => member.id === id)) return false;
+    return this.#fill(id, [version]);
   }
 
   get isEmpty(): boolean {
@@ -118,6 +115,19 @@ export class Outboxes {
   clear(id: string): void {
     this.#boxes.delete(id);
     this.#overflown.delete(id);
+  }
+
+  /** True when the box was empty before, or has overflown now. */
+  #fill(id: string, versions: readonly KeyVersion[]): boolean {
+    const box = this.#boxes.get(id) ?? new Outbox();
+    this.#boxes.set(id, box);
+    const wasEmpty = box.size === 0;
+    const fits = versions.every((version) => box.add(version));
+    if (!fits) {
+      this.#boxes.delete(id);
+      this.#overflown.add(id);
+    }
+    return wasEmpty || !fits;
   }
 
   #targets(except: string | undefined): readonly { readonly id: string }[] {

@@ -5,7 +5,9 @@ import { limits } from '../core/limits.ts';
 import type { MemberRecord } from '../core/membership.ts';
 import type { Ballot, PeerCallName, PeerReply, PeerRequest, PeerTransport } from '../core/peer-calls.ts';
 import type { VersionStore } from '../core/ports.ts';
+import type { Version } from '../core/version.ts';
 import type { Claims } from './claims.ts';
+import { readDurable } from './durable.ts';
 import type { Links } from './links.ts';
 import { ListedLeaves } from './listed-leaves.ts';
 import type { MemberTable } from './member-table.ts';
@@ -200,7 +202,12 @@ export class PeerService {
           isWhole: isWhole(),
         };
       },
-      vote: async ({ paths }) => ({ held: await ballotsOf(store, paths) }),
+      vote: async ({ paths }) => ({ held: await ballotsOf((some) => store.getMany(some), paths) }),
+      vouch: async ({ paths }) => {
+        // Asked before the disk is: what a bootstrap brings meanwhile may be missing from what is read.
+        const whole = isWhole();
+        return { held: await ballotsOf((some) => readDurable(store, some), paths), isWhole: whole };
+      },
       leave: ({ incarnation }, from) => {
         const known = members.get(from.id);
         if (known?.storeId === from.storeId) {
@@ -216,10 +223,13 @@ export class PeerService {
 /** Keys whose versions are read for a vote at one time: their values are in memory until then. */
 const ballotsAtOnce = 16;
 
-async function ballotsOf(store: VersionStore, paths: readonly KeyPath[]): Promise<(Ballot | null)[]> {
+async function ballotsOf(
+  read: (some: readonly KeyPath[]) => Promise<(Version | undefined)[]>,
+  paths: readonly KeyPath[],
+): Promise<(Ballot | null)[]> {
   const ballots: (Ballot | null)[] = [];
   for (let at = 0; at < paths.length; at += ballotsAtOnce) {
-    for (const version of await store.getMany(paths.slice(at, at + ballotsAtOnce))) {
+    for (const version of await read(paths.slice(at, at + ballotsAtOnce))) {
       if (version === undefined) {
         ballots.push(null);
         continue;

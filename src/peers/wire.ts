@@ -190,6 +190,10 @@ const schemas: {
     request: z.object({ paths }),
     reply: z.object({ held: z.array(ballot.nullable()).max(limits.pageItemsMax) }),
   },
+  vouch: {
+    request: z.object({ paths }),
+    reply: z.object({ held: z.array(ballot.nullable()).max(limits.pageItemsMax), isWhole: z.boolean() }),
+  },
   leave: { request: z.object({ incarnation: whole.max(limits.incarnationMax) }), reply: nothing },
   twin: { request: z.object({ storeId, run: storeRun.nullable() }), reply: storeRun },
 };

@@ -39,6 +39,7 @@ import {
   timeKey,
   timeRange,
   type Range,
+  type StoredVersion,
 } from './keyspace.ts';
 import type { GzipPacker } from './gzip-packer.ts';
 import { countKeys, listKeys } from './key-listing.ts';
@@ -210,6 +211,10 @@ class LevelVersionStore implements OpenVersionStore {
 
   async revision(path: KeyPath, uuid: string): Promise<Version | undefined> {
     return this.#reading(() => readRevision(this.#level, path, uuid, this.#options.revisionsKept));
+  }
+
+  isDurable(version: Version): boolean {
+    return (version as StoredVersion).sequence <= this.sequence;
   }
 
   write(requests: readonly WriteRequest[]): Promise<WriteResult[]> {

@@ -92,6 +92,7 @@ export async function makeApp(overrides: Partial<HttpDeps> = {}): Promise<HttpUn
     store,
     storeView: store,
     events: store,
+    quorum: { read: (path) => store.get(path) },
     members: new MemberTable({
       self: { id: 'node1', address: '127.0.0.1:1', storeId: store.storeId, joinedTimestamp: 1 },
       clock,

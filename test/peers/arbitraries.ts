@@ -132,6 +132,10 @@ export const calls: {
     request: fc.record({ paths: fc.array(keyPaths, { maxLength: 4 }) }),
     reply: fc.record({ held: fc.array(orNull(ballot), { maxLength: 4 }) }),
   },
+  vouch: {
+    request: fc.record({ paths: fc.array(keyPaths, { maxLength: 4 }) }),
+    reply: fc.record({ held: fc.array(orNull(ballot), { maxLength: 4 }), isWhole: fc.boolean() }),
+  },
   leave: { request: fc.record({ incarnation }), reply: nothing },
   twin: { request: fc.record({ storeId, run: orNull(storeRun) }), reply: storeRun },
 };

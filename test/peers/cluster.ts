@@ -3,13 +3,14 @@ import { KvsError } from '../../src/core/errors.ts';
 import type { KeyPath } from '../../src/core/key-path.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { PeerCallName, PeerTransport } from '../../src/core/peer-calls.ts';
-import type { VersionStore } from '../../src/core/ports.ts';
+import type { Timers, VersionStore } from '../../src/core/ports.ts';
 import type { KeyVersion } from '../../src/core/version.ts';
 import { Claims } from '../../src/peers/claims.ts';
 import { Exchange } from '../../src/peers/exchange.ts';
 import { Links } from '../../src/peers/links.ts';
 import { MemberTable } from '../../src/peers/member-table.ts';
 import { Merger } from '../../src/peers/merger.ts';
+import { QuorumReads } from '../../src/peers/quorum-reads.ts';
 import { PeerService } from '../../src/peers/peer-service.ts';
 import { Twins } from '../../src/peers/twins.ts';
 import { decodeReply, encodeRequest } from '../../src/peers/wire.ts';
@@ -29,6 +30,32 @@ export class NamedRandom extends CountingRandom {
 
   override uuid = () =>
     `${(this.#name * 65_536 + ++this.#count).toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`;
+}
+
+/** Timers that go off when a test says so. */
+export class ManualTimers implements Timers {
+  readonly #tasks = new Map<() => void, number>();
+  #now = 0;
+
+  after(ms: number, task: () => void): () => void {
+    const own = () => task();
+    this.#tasks.set(own, this.#now + ms);
+    return () => void this.#tasks.delete(own);
+  }
+
+  get pending(): number {
+    return this.#tasks.size;
+  }
+
+  /** Lets so much time go by. */
+  advance(ms: number): void {
+    this.#now += ms;
+    for (const [task, dueAt] of this.#tasks) {
+      if (dueAt > this.#now) continue;
+      this.#tasks.delete(task);
+      task();
+    }
+  }
 }
 
 /** One message that went over the wire. */
@@ -102,6 +129,10 @@ export class TestNode {
   readonly service: PeerService;
   readonly twins: Twins;
   readonly transport: PeerTransport;
+  readonly timers = new ManualTimers();
+  readonly quorum: QuorumReads;
+  /** What quorum reads found members to lack when they had answered. */
+  readonly repairs: { readonly id: string; readonly version: KeyVersion }[] = [];
   readonly conflicts: KeyPath[] = [];
   readonly rumours: KeyVersion[] = [];
   isWhole = true;
@@ -149,6 +180,17 @@ export class TestNode {
       twins: this.twins,
       links: this.links,
       isWhole: () => this.isWhole,
+    });
+    this.quorum = new QuorumReads({
+      store,
+      members: this.members,
+      transport: this.transport,
+      merger: this.merger,
+      timers: this.timers,
+      logger: this.logger,
+      isWhole: () => this.isWhole,
+      onConflict: (paths) => this.conflicts.push(...paths),
+      repair: (to, version) => this.repairs.push({ id: to, version }),
     });
     wire.nodes.set(`${id}:1`, this);
   }

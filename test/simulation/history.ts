@@ -25,6 +25,8 @@ export class History {
   readonly #made = new Map<KeyPath, Set<string>>();
   /** By node and path: the version that its store committed last. */
   readonly #held = new Map<string, Map<KeyPath, Version>>();
+  /** By path and stamp: the uuids of the versions that were ever held. */
+  readonly #uuids = new Map<string, Set<string>>();
   #acknowledgements = 0;
 
   constructor(options: HistoryOptions) {
@@ -71,13 +73,14 @@ export class History {
     this.#held.set(node, held);
     for (const { path, version, local } of changes) {
       const before = held.get(path);
-      if (before !== undefined && compareVersions(version, before) < 0 && (local || !this.#isPast(before))) {
+      if (before !== undefined && compareVersions(version, before) < 0 && (local || !this.isPast(before))) {
         throw new Violation(
           before.deleted ? 'Deletes stay deleted' : 'What a node merged is never lost',
           `${node} went from ${told(before)} to ${told(version)} at ${path}`,
         );
       }
       held.set(path, version);
+      this.#noteInstant(path, version);
       this.#noteGreatest(path, version);
     }
   }
@@ -101,6 +104,7 @@ export class History {
     }
     for (const [path, version] of versions) {
       held.set(path, version);
+      this.#noteInstant(path, version);
       this.#noteGreatest(path, version);
       if (version.origin === nodeId) this.#noteMade(path, version);
     }
@@ -111,6 +115,21 @@ export class History {
     return this.#held.get(node)?.get(path);
   }
 
+  /** Up to which version so many of some nodes hold a key: each of them holds that one or a greater one. */
+  heldByAll(path: KeyPath, nodes: readonly string[], count: number): Version | undefined {
+    const versions = nodes.flatMap((node) => this.held(node, path) ?? []);
+    return versions.toSorted((a, b) => compareVersions(b, a))[count - 1];
+  }
+
+  /** Whether some store ever held another version of the same instant. */
+  hasRival(path: KeyPath, version: Version): boolean {
+    return (this.#uuids.get(instantOf(path, version))?.size ?? 0) > 1;
+  }
+
+  tell(version: Version | undefined): string {
+    return version === undefined ? 'nothing' : told(version);
+  }
+
   /** A machine came back with an empty disk. */
   forgetDisk(node: string): void {
     this.#held.delete(node);
@@ -119,8 +138,7 @@ export class History {
   /** Whether what a node holds of a key is what all must hold in the end: the greatest version, or nothing that lives. */
   isFinal(path: KeyPath, version: Version | undefined): boolean {
     const greatest = this.#greatest.get(path);
-    if (greatest === undefined || this.#isPast(greatest))
-      return version === undefined || this.#isPast(version);
+    if (greatest === undefined || this.isPast(greatest)) return version === undefined || this.isPast(version);
     return version?.uuid === greatest.uuid && version.votes === greatest.votes;
   }
 
@@ -146,7 +164,7 @@ export class History {
   }
 
   /** Dead for longer than the retention, by the clock that is farthest ahead: any node may have collected it. */
-  #isPast(version: Version): boolean {
+  isPast(version: Version): boolean {
     const { retentionMs, latestMs } = this.#options;
     return isMortal(version) && diedAtMs(version) < latestMs() - retentionMs;
   }
@@ -156,9 +174,18 @@ export class History {
     if (known === undefined || compareVersions(version, known) > 0) this.#greatest.set(path, version);
   }
 
+  #noteInstant(path: KeyPath, version: Version): void {
+    const instant = instantOf(path, version);
+    this.#uuids.set(instant, (this.#uuids.get(instant) ?? new Set()).add(version.uuid));
+  }
+
   #noteMade(path: KeyPath, { uuid }: Version): void {
     this.#made.set(path, (this.#made.get(path) ?? new Set()).add(uuid));
   }
+}
+
+function instantOf(path: KeyPath, { timestamp, counter }: Version): string {
+  return `${timestamp}.${counter} ${path}`;
 }
 
 function told({ uuid, timestamp, counter, votes, origin, deleted }: Version): string {

@@ -1,7 +1,8 @@
 import { compareVersions, isConflict, type Version } from '../../src/core/version.ts';
 import type { StoredVersion } from '../../src/store/keyspace.ts';
 import type { OpenVersionStore } from '../../src/store/version-store.ts';
-import { encodeReply } from '../../src/peers/wire.ts';
+import type { PeerRequest } from '../../src/core/peer-calls.ts';
+import { decodeRequest, encodeReply } from '../../src/peers/wire.ts';
 import type { Planted } from './kvs-node.ts';
 
 /** How long a disk lags behind what was said of it, ms. */
@@ -21,6 +22,13 @@ export const plantedBugs: Readonly<Record<string, Planted>> = {
       options.name === 'push'
         ? encodeReply<'push'>({ newer: [], hasConflict: false })
         : send(address, message, options),
+  },
+  'a member that vouches for less than it holds': {
+    send: (send) => async (address, message, options) => {
+      if (options.name !== 'vouch') return send(address, message, options);
+      const { request } = decodeRequest(message) as { readonly request: PeerRequest<'vouch'> };
+      return encodeReply<'vouch'>({ held: request.paths.map(() => null), isWhole: true });
+    },
   },
   'a tombstone collected while a dead member lacks it': {
     store: (store) => replacing(store, { collect: () => store.collect(store.sequence) }),

@@ -5,6 +5,7 @@ import { Violation } from './history.ts';
 import { ownAlias, type Planted } from './kvs-node.ts';
 import { applyFaultPlan, drawFaultPlan } from './lib/faults.ts';
 import type { RandomStream } from './lib/random.ts';
+import { QuorumReaders } from './quorum-readers.ts';
 import { addressOf, SimulatedCluster } from './simulated-cluster.ts';
 
 export interface SwarmOptions {
@@ -31,6 +32,8 @@ export interface SwarmResult {
 const convergenceMsMax = 600_000;
 /** Everything stays as it is for so long once it has converged, ms. */
 const quietMs = 4_000;
+/** The longest that a quorum read waits, ms. */
+const quorumMsMax = 5_000;
 /** In a healthy network a write has reached everybody after this time, ms. */
 const promptMs = 200;
 
@@ -59,6 +62,8 @@ export async function runSwarm(options: SwarmOptions): Promise<SwarmResult> {
     );
     cluster.startAll();
     startClients(cluster, draw);
+    const readers = new QuorumReaders(cluster);
+    if (draw.readsByQuorum) startReaders(readers, cluster, draw);
     restartInOrder(cluster, draw);
     await world.run({ untilMs: draw.faultsMs });
     const { end } = await world.run({
@@ -69,6 +74,7 @@ export async function runSwarm(options: SwarmOptions): Promise<SwarmResult> {
     convergedAfterMs = world.clock.elapsedMs - draw.faultsMs;
     await world.run({ untilMs: world.clock.elapsedMs + quietMs });
     await checkPromptness(cluster);
+    if (draw.readsByQuorum) await checkReadable(readers, cluster);
     await cluster.check();
   } catch (cause) {
     error = cause instanceof Error ? cause : new Error(String(cause));
@@ -117,13 +123,16 @@ class DrawnSetup {
   readonly gapMs: number;
   readonly startFailures: { readonly listen: number; readonly open: number };
   readonly restarts: boolean;
+  readonly readsByQuorum: boolean;
   readonly #allSeeds: boolean;
   readonly #readOnly: number | undefined;
   readonly #isFirstItsOwnSeed: boolean;
   readonly #nodes: number;
 
   constructor(seed: bigint | number, nodes: number, minutes: number | undefined) {
-    const random = new SimulatedCluster({ seed, nodes: 0 }).world.random.named('setup');
+    const streams = new SimulatedCluster({ seed, nodes: 0 }).world.random;
+    const random = streams.named('setup');
+    this.readsByQuorum = streams.named('quorum setup').chance(0.5);
     this.#nodes = nodes;
     this.faultsMs = minutes === undefined ? random.between(10_000, 90_000) : minutes * 60_000;
     this.keys = random.integer(3, 40);
@@ -178,6 +187,40 @@ function writeOnce(cluster: SimulatedCluster, random: RandomStream, keys: number
   if (what < 0.25) void cluster.delete(name, path);
   else if (what < 0.35) void cluster.put(name, path, value, expiresAt);
   else void cluster.put(name, path, value);
+}
+
+/** Clients read by a majority until the faults are over. */
+function startReaders(readers: QuorumReaders, cluster: SimulatedCluster, draw: DrawnSetup): void {
+  const { world } = cluster;
+  const random = world.random.named('readers');
+  const next = (): void => {
+    if (world.clock.elapsedMs >= draw.faultsMs) return;
+    const path = `keys/${random.integer(1, draw.keys)}` as KeyPath;
+    void readers.read(random.pick(world.nodes).name, path, random.integer(10, quorumMsMax));
+    world.after(random.exponential(draw.gapMs), next);
+  };
+  world.after(0, next);
+}
+
+/**
+ * Where all is well, a majority vouches for every key, at every node.
+ *
+ * @throws Violation
+ */
+async function checkReadable(readers: QuorumReaders, cluster: SimulatedCluster): Promise<void> {
+  const { world, history } = cluster;
+  let open = 0;
+  let refused = 0;
+  const read = async (name: string, path: KeyPath): Promise<void> => {
+    open++;
+    if (!(await readers.read(name, path, quorumMsMax))) refused++;
+    open--;
+  };
+  for (const name of cluster.running.keys()) for (const path of history.paths) void read(name, path);
+  await world.run({ untilMs: world.clock.elapsedMs + 2 * quorumMsMax, until: () => open === 0 });
+  if (open + refused > 0) {
+    throw new Violation('A healthy majority vouches for every key', `${refused} refused, ${open} open`);
+  }
 }
 
 /** Some nodes are stopped in order now and then, and started again. */

@@ -8,6 +8,7 @@ import { cursorAfter, pathOfCursor } from '../cursor.ts';
 import { valueMember } from '../json-value.ts';
 import { plainValue } from '../plain-value.ts';
 import { flag, integer, queryOf } from '../query.ts';
+import { isGone, unhurried } from '../unhurried.ts';
 import { assertTakesWrites } from '../writable.ts';
 
 const defaultLimit = 100;
@@ -210,20 +211,4 @@ function sendJson(c: KvsContext, body: string): Response {
     Vary: 'Accept',
   };
   return send(c, { status: 200, headers, body });
-}
-
-/** The time-out of an idle connection does not end what reads or deletes a million keys, and has nothing to say yet. */
-async function unhurried<T>(c: KvsContext, work: () => Promise<T>): Promise<T> {
-  const socket = c.env?.incoming?.socket;
-  const timeoutMs = socket?.timeout ?? 0;
-  socket?.setTimeout(0);
-  try {
-    return await work();
-  } finally {
-    socket?.setTimeout(timeoutMs);
-  }
-}
-
-function isGone(c: KvsContext): boolean {
-  return c.env?.outgoing?.destroyed === true;
 }

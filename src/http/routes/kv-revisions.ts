@@ -3,6 +3,7 @@ import { parseEncodedPath, type KeyPath } from '../../core/key-path.ts';
 import type { Revision } from '../../core/ports.ts';
 import type { Version } from '../../core/version.ts';
 import { send } from '../answer.ts';
+import { assertLocal } from '../consistency.ts';
 import { conditionOf } from '../conditions.ts';
 import type { HttpDeps, KvsContext } from '../context.ts';
 import { flag, uuidIn } from '../query.ts';
@@ -49,6 +50,7 @@ export class KvRevisions {
   async #restore(c: KvsContext, uuid: string): Promise<Response> {
     const { store, status, clock } = this.#deps;
     assertTakesWrites(status);
+    assertLocal(c);
     const path = pathOf(c);
     const condition = conditionOf(c);
     const { contentType, data, encoding, expiresAt: endsAt } = await this.#find(path, uuid);
@@ -67,6 +69,11 @@ export class KvRevisions {
     if (!version.deleted) return version;
     throw new KvsError('KVS_REVISION_NOT_FOUND', 'This revision is a deletion: it has no value');
   }
+}
+
+/** Whether a read asks for revisions. */
+export function isOfRevisions(query: URLSearchParams): boolean {
+  return query.has('revision') || flag(query, 'revisions');
 }
 
 function pathOf(c: KvsContext): KeyPath {

@@ -1,12 +1,11 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import { KvsError } from '../../core/errors.ts';
 import { parseEncodedPath } from '../../core/key-path.ts';
 import { limits } from '../../core/limits.ts';
 import { send } from '../answer.ts';
 import { header, type HttpDeps, type KvsContext } from '../context.ts';
 import { KeyFeed } from '../key-feed.ts';
 import { OpenAnswer } from '../open-answer.ts';
-import { flag } from '../query.ts';
+import { flag, seconds } from '../query.ts';
 import type { WatchAnswer, Watcher } from '../watcher.ts';
 import type { WatchEvent } from '../watch-event.ts';
 import { isPrefix, prefixOf } from './kv-list.ts';
@@ -33,7 +32,8 @@ export function watchRoute(deps: HttpDeps): (c: KvsContext, query: URLSearchPara
     const target = targetOf(c);
     const isHead = c.req.method === 'HEAD';
     if (form === 'poll') {
-      const timeoutMs = timeoutSecondsOf(query) * 1_000;
+      const timeoutMs =
+        1_000 * (seconds(query, 'timeout', limits.watchTimeoutSecondsMax) ?? defaultTimeoutSeconds);
       if (isHead) return send(c, { status: 200, headers: pollHeaders, body: null });
       feed.open(target, query.get('index') ?? undefined, pollAnswers(c, feed, timeoutMs));
     } else {
@@ -46,6 +46,10 @@ export function watchRoute(deps: HttpDeps): (c: KvsContext, query: URLSearchPara
   };
 }
 
+export function isWatch(query: URLSearchParams): boolean {
+  return formOf(query) !== undefined;
+}
+
 function formOf(query: URLSearchParams): 'stream' | 'poll' | undefined {
   if (query.get('watch') === 'wait') return 'poll';
   return flag(query, 'watch') ? 'stream' : undefined;
@@ -54,16 +58,6 @@ function formOf(query: URLSearchParams): 'stream' | 'poll' | undefined {
 /** A path; or with a slash at its end, or empty, what is below it. */
 function targetOf(c: KvsContext): string {
   return isPrefix(c.req.path) ? prefixOf(c).text : parseEncodedPath(c.req.path.slice(prefixLength));
-}
-
-function timeoutSecondsOf(query: URLSearchParams): number {
-  const text = query.get('timeout') ?? String(defaultTimeoutSeconds);
-  const seconds = /^\d{1,9}(?:\.\d{1,9})?$/.test(text) ? Number(text) : Infinity;
-  if (seconds <= limits.watchTimeoutSecondsMax) return seconds;
-  throw new KvsError(
-    'KVS_BAD_REQUEST',
-    `timeout is a number of seconds, ${limits.watchTimeoutSecondsMax} at most`,
-  );
 }
 
 /** Server-sent events (WHATWG HTML, 9.2), until the reader goes. */

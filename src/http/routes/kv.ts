@@ -1,8 +1,10 @@
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { KvsError } from '../../core/errors.ts';
 import { parseEncodedPath, type KeyPath } from '../../core/key-path.ts';
 import { isAbsentAt, type Version } from '../../core/version.ts';
 import type { BodyReader } from '../body.ts';
 import { send } from '../answer.ts';
+import { assertLocal, wantsQuorum } from '../consistency.ts';
 import { conditionOf, insteadOfWrite } from '../conditions.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { idempotencyOf } from '../idempotency.ts';
@@ -10,6 +12,7 @@ import { allowOnly, refuseMethod } from '../methods.ts';
 import { queryOf } from '../query.ts';
 import { isPrefix, KvList } from './kv-list.ts';
 import { assertNotEncoded } from './kv-encoding.ts';
+import { KvQuorum } from './kv-quorum.ts';
 import { KvRevisions } from './kv-revisions.ts';
 import { instantAfter, ttlMsOf } from '../ttl.ts';
 import { sendVersion, sendWritten } from './kv-answer.ts';
@@ -26,10 +29,11 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   const list = new KvList(deps);
   const watch = watchRoute(deps);
   const revisions = new KvRevisions(deps);
+  const quorum = new KvQuorum(deps);
 
   app.get('/kv/*', (c) => {
     const query = queryOf(c);
-    const asked = query && (watch(c, query) ?? revisions.get(c, query));
+    const asked = query && (readFromQuorum(c, query) ?? watch(c, query) ?? revisions.get(c, query));
     if (asked !== undefined) return asked;
     if (isPrefix(c.req.path)) return list.get(c);
     const path = pathOf(c);
@@ -39,6 +43,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
 
   app.put('/kv/*', async (c) => {
     assertTakesWrites(deps.status);
+    assertLocal(c);
     const path = pathOf(c);
     const { contentType, isJson } = parseContentType(header(c, 'content-type') ?? '');
     const ttlMs = ttlMsOf(c);
@@ -54,6 +59,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   });
 
   app.delete('/kv/*', async (c) => {
+    assertLocal(c);
     if (isPrefix(c.req.path)) return list.delete(c);
     assertTakesWrites(deps.status);
     const condition = conditionOf(c);
@@ -70,6 +76,15 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   });
 
   allowOnly(app, '/kv/*', allowed, ['POST']);
+
+  function readFromQuorum(c: KvsContext, query: URLSearchParams): Promise<Response> | undefined {
+    return wantsQuorum(query) ? askQuorum(c, query) : undefined;
+  }
+
+  async function askQuorum(c: KvsContext, query: URLSearchParams): Promise<Response> {
+    const version = await quorum.read(c, query);
+    return version === 'gone' ? RESPONSE_ALREADY_SENT : answer(c, version);
+  }
 
   async function readFromDisk(c: KvsContext, path: KeyPath): Promise<Response> {
     return answer(c, await deps.store.get(path));
