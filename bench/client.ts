@@ -54,8 +54,7 @@ export class BenchClient {
       if (!idle.isClosed) return idle;
       this.#open.delete(idle);
     }
-    if (this.#open.size >= this.#connectionsMax)
-      return new Promise((resolve) => this.#waiting.push(resolve));
+    if (this.#open.size >= this.#connectionsMax) return new Promise((resolve) => this.#waiting.push(resolve));
     const connection = new BenchConnection(this.#port);
     this.#open.add(connection);
     return connection;
