@@ -18,6 +18,7 @@ export type KvsErrorCode =
   | 'KVS_FORBIDDEN'
   // What is not there.
   | 'KVS_KEY_NOT_FOUND'
+  | 'KVS_REVISION_NOT_FOUND'
   | 'KVS_ROUTE_NOT_FOUND'
   | 'KVS_ACTOR_NOT_FOUND'
   | 'KVS_MEMBER_NOT_FOUND'
@@ -27,6 +28,7 @@ export type KvsErrorCode =
   | 'KVS_SYNCING'
   | 'KVS_NOT_READY'
   | 'KVS_OVERLOADED'
+  | 'KVS_NO_QUORUM'
   | 'KVS_STORAGE_FULL'
   | 'KVS_STORAGE_FAILED'
   | 'KVS_INTERNAL'
