@@ -14,12 +14,8 @@ import { watchData } from '../../src/http/api/watches.ts';
 import type { KvsApp } from '../../src/http/context.ts';
 import { PageFiles } from '../../src/http/page-files.ts';
 import { problems } from '../../src/http/problem.ts';
-import { DocumentedClient } from './documented.ts';
+import { DocumentedClient, present } from './documented.ts';
 import { makeApp, startApp, type StartedApp } from './harness.ts';
-
-/** What is documented and not answered yet. */
-const pending: readonly string[] = ['getValueOfQuorum', 'listRevisions', 'getRevision', 'restoreRevision'];
-const present = operations.filter(({ id }) => !pending.includes(id));
 
 interface Document {
   readonly info: { readonly version: string };
