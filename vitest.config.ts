@@ -18,6 +18,7 @@ const long = [
   'test/store/abstract-level-suite.test.ts',
   'test/cluster/partition.test.ts',
   'test/cluster/absence.test.ts',
+  'test/browser/docs.test.ts',
   'test/browser/load.test.ts',
   'test/cluster/strangers.test.ts',
   'test/simulation/swarm.test.ts',

@@ -8,7 +8,8 @@ import { chartsIn } from './charts.ts';
 
 /*
  * Builds the page into dist/page: index.html, and what it names under names that change with the content. The charts
- * of the machines are laid out here, and are part of the script.
+ * of the machines are laid out here, and are part of the script. What `/docs` needs is beside them: the node writes that
+ * page itself.
  */
 const root = fileURLToPath(new URL('..', import.meta.url));
 const source = join(root, 'src/page');
@@ -19,7 +20,13 @@ await mkdir(target, { recursive: true });
 
 const { metafile } = await build({
   absWorkingDir: root,
-  entryPoints: { page: join(source, 'main.tsx'), style: join(source, 'style.css') },
+  entryPoints: {
+    page: join(source, 'main.tsx'),
+    style: join(source, 'style.css'),
+    docs: join(source, 'docs.ts'),
+    // Beside `docs.js` there is no place for another `docs`.
+    'docs-style': join(source, 'docs.css'),
+  },
   outdir: target,
   entryNames: '[name]-[hash]',
   assetNames: '[name]-[hash]',

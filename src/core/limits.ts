@@ -9,6 +9,8 @@ export const limits = {
   pathBytesMax: 1_024,
   /** A node id, in UTF-8; one length byte holds it in every stored version. A longer one stops the start. */
   nodeIdBytesMax: 255,
+  /** A store id, in characters. A longer one is refused, from peers and in a handshake. */
+  storeIdLengthMax: 64,
   /** A content type, in UTF-8; one length byte holds it. A longer one is refused with KVS_BAD_REQUEST. */
   contentTypeBytesMax: 255,
   /** The largest `max_value_bytes` that a configuration may ask for. */

@@ -3,6 +3,7 @@ import { KvsError } from '../core/errors.ts';
 import { problemAnswer, send } from './answer.ts';
 import { BodyReader } from './body.ts';
 import { rawPath, type HttpDeps, type KvsApp, type KvsEnv } from './context.ts';
+import { mountDocumentation } from './routes/documentation.ts';
 import { mountDebug } from './routes/debug.ts';
 import { mountBatch } from './routes/kv-batch.ts';
 import { mountHealth } from './routes/health.ts';
@@ -24,6 +25,7 @@ export function createApp(deps: HttpDeps): KvsApp {
   mountPeer(app, deps, bodies);
   mountDebug(app, deps);
   mountMetrics(app, deps);
+  mountDocumentation(app, deps);
   app.notFound((c) => send(c, problemAnswer(new KvsError('KVS_ROUTE_NOT_FOUND', 'There is no such route'))));
   app.onError((error, c) => {
     if (error instanceof KvsError) return send(c, problemAnswer(error));

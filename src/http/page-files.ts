@@ -4,6 +4,7 @@ import { extname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 
+/** A file that browsers get, plain or packed. */
 export interface PageFile {
   readonly name: string;
   readonly contentType: string;
@@ -32,6 +33,13 @@ export class PageFiles {
     this.#folder = folder;
   }
 
+  /** The name of the file that has this one, and `-` and what stands for its content behind it. */
+  async nameOf(stem: string, extension: string): Promise<string | undefined> {
+    this.#files ??= readAll(this.#folder);
+    const names = [...(await this.#files).keys()];
+    return names.find((name) => name.startsWith(`${stem}-`) && name.endsWith(extension));
+  }
+
   /** Undefined when there is none of that name. */
   async get(name: string): Promise<PageFile | undefined> {
     this.#files ??= readAll(this.#folder);
@@ -48,10 +56,14 @@ async function readAll(folder: string): Promise<ReadonlyMap<string, PageFile>> {
 }
 
 async function readOne(folder: string, name: string): Promise<PageFile> {
-  const bytes = await readFile(join(folder, name));
+  return pageFile(name, contentTypes[extname(name)] ?? '', await readFile(join(folder, name)));
+}
+
+/** A file that is made rather than read. */
+export async function pageFile(name: string, contentType: string, bytes: Buffer): Promise<PageFile> {
   return {
     name,
-    contentType: contentTypes[extname(name)] ?? '',
+    contentType,
     bytes,
     zipped: await promisify(gzip)(bytes),
     hash: createHash('sha256').update(bytes).digest('base64url').slice(0, 22),

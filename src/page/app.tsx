@@ -87,6 +87,9 @@ function Header() {
       </nav>
       <div class="tools">
         <Connection />
+        <a href="../docs" title="The REST interface" aria-label="The REST interface">
+          <Icon name="docs" />
+        </a>
         <button
           type="button"
           class="quiet"

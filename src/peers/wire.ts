@@ -26,7 +26,6 @@ const digestBytes = 16;
 const textBytesMax = 8_192;
 const arrayItemsMax = 65_536;
 const mapItemsMax = 64;
-const storeIdLengthMax = 64;
 const addressLengthMax = 300;
 /** The longest time that a peer may be asked to wait for another one, ms. */
 const probeDeadlineMsMax = 60_000;
@@ -39,7 +38,7 @@ const nodeId = z
   .string()
   .min(1)
   .refine((id) => Buffer.byteLength(id) <= limits.nodeIdBytesMax, 'too long');
-const storeId = z.string().min(1).max(storeIdLengthMax);
+const storeId = z.string().min(1).max(limits.storeIdLengthMax);
 const address = z
   .string()
   .max(addressLengthMax)

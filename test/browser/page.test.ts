@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module';
 import { readFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as pass } from 'node:timers/promises';
@@ -6,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../node-process.ts';
+import { seriousFlaws } from './axe.ts';
 import { missingBrowser, openBrowser, watch, type Watch } from './chromium.ts';
 import { HurriedNodes } from './hurried-nodes.ts';
 import { makeRivals } from './rivals.ts';
@@ -321,12 +321,10 @@ describe.skipIf(missingBrowser !== undefined)('The page, on three nodes', () => 
         resultTypes: ['violations'],
         ...(colorScheme === 'dark' ? { runOnly: ['color-contrast'] } : {}),
       };
-      const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
       for (const view of views) {
         await go(view);
         await see(page.locator('main .panel, main .tile'));
-        await page.evaluate(axe);
-        expect({ view, violations: await page.evaluate(seriousViolations, options) }).toEqual({
+        expect({ view, violations: await seriousFlaws(page, options) }).toEqual({
           view,
           violations: [],
         });
@@ -474,21 +472,4 @@ function wordsBeyondTheirBoxes(): string[] {
     }
   }
   return beyond;
-}
-
-async function seriousViolations(options: object): Promise<string[]> {
-  const { axe } = window as unknown as {
-    axe: {
-      run(
-        context: Document,
-        options: object,
-      ): Promise<{
-        violations: { id: string; impact: string; nodes: { html: string; failureSummary: string }[] }[];
-      }>;
-    };
-  };
-  const { violations } = await axe.run(document, options);
-  return violations
-    .filter(({ impact }) => impact === 'serious' || impact === 'critical')
-    .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`));
 }

@@ -1,22 +1,7 @@
 import { KvsError } from '../../core/errors.ts';
-import { send } from '../answer.ts';
-import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
+import type { HttpDeps, KvsApp, KvsContext } from '../context.ts';
 import { allowOnly } from '../methods.ts';
-import type { PageFile } from '../page-files.ts';
-
-/** Nothing comes from elsewhere, nothing is inline, nobody frames it, and nothing is sent anywhere but to this node. */
-const policy = [
-  "default-src 'none'",
-  "script-src 'self'",
-  "style-src 'self'",
-  "connect-src 'self'",
-  "img-src 'self'",
-  "base-uri 'none'",
-  "form-action 'none'",
-  "frame-ancestors 'none'",
-].join('; ');
-
-const secondsOfYear = 31_536_000;
+import { sendFile } from '../send-file.ts';
 
 /** `/debug/`: the page, as it was built. */
 export function mountDebugPage(app: KvsApp, { page }: HttpDeps): void {
@@ -28,29 +13,8 @@ export function mountDebugPage(app: KvsApp, { page }: HttpDeps): void {
   async function answer(c: KvsContext, name: string): Promise<Response> {
     const file = await page.get(name);
     if (file === undefined) throw missing(name);
-    const isZipped = /\bgzip\b/.test(header(c, 'accept-encoding') ?? '');
-    const headers = headersOf(file, isZipped);
-    const known = header(c, 'if-none-match')?.split(/\s*,\s*/) ?? [];
-    if (known.includes(headers['ETag'] ?? '')) return send(c, { status: 304, headers, body: null });
-    const body = isZipped ? file.zipped : file.bytes;
-    return send(c, { status: 200, headers: { ...headers, 'Content-Length': String(body.length) }, body });
+    return sendFile(c, file);
   }
-}
-
-function headersOf(file: PageFile, isZipped: boolean): Record<string, string> {
-  return {
-    'Content-Type': file.contentType,
-    // What is named by its content never changes; what names it is asked for each time.
-    'Cache-Control': file.name === 'index.html' ? 'no-cache' : `max-age=${secondsOfYear}, immutable`,
-    ETag: `"${file.hash}${isZipped ? '-gzip' : ''}"`,
-    Vary: 'Accept-Encoding',
-    ...(isZipped ? { 'Content-Encoding': 'gzip' } : {}),
-    'Content-Security-Policy': policy,
-    'X-Content-Type-Options': 'nosniff',
-    'Referrer-Policy': 'no-referrer',
-    'Cross-Origin-Opener-Policy': 'same-origin',
-    'Cross-Origin-Resource-Policy': 'same-origin',
-  };
 }
 
 function missing(name: string): KvsError {

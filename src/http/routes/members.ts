@@ -1,24 +1,11 @@
-import * as z from 'zod';
+import type * as z from 'zod';
 import { KvsError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { Member } from '../../core/membership.ts';
 import type { BodyReader } from '../body.ts';
 import type { HttpDeps, KvsApp, KvsContext } from '../context.ts';
+import { forgetBody, joinBody, leaveBody } from '../member-bodies.ts';
 import { allowOnly } from '../methods.ts';
-
-const id = z.string().min(1).max(limits.nodeIdBytesMax);
-const whole = z.int().min(0);
-const incarnation = whole.max(limits.incarnationMax);
-
-const joinBody = z.object({
-  id,
-  address: z.string().regex(/^[^\s/]+:\d{1,5}$/, 'expected host:port'),
-  store_id: z.string().min(1).max(64),
-  joined_timestamp: whole.max(limits.timestampMsMax),
-  incarnation,
-});
-const leaveBody = z.object({ id, incarnation });
-const forgetBody = z.object({ id });
 
 /** `/members`: who is there, and the handshakes between nodes. */
 export function mountMembers(app: KvsApp, { members, clock }: HttpDeps, bodies: BodyReader): void {

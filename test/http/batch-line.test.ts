@@ -1,0 +1,63 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { limits } from '../../src/core/limits.ts';
+import { batchLine } from '../../src/http/api/batches.ts';
+import { parseLine } from '../../src/http/batch-line.ts';
+import { FixedClock } from '../store/harness.ts';
+
+const numRuns = 2_000;
+const secondsMax = limits.ttlMsMax / 1_000;
+const context = { maxValueBytes: 1_024, clock: new FixedClock() };
+
+/** Their bytes are JSON: no schema can say whether those in Base64 are, nor which types mean JSON. */
+const good = fc.constantFrom<Record<string, unknown>>(
+  { op: 'put', path: 'a', value: 1 },
+  { op: 'put', path: 'a/b', value: null, content_type: 'application/problem+json', ttl: 1 },
+  { op: 'put', path: 'a', value_base64: 'MQ==' },
+  { op: 'put', path: 'a', value_base64: 'IDE=', ttl: 0.001 },
+  { op: 'get', path: 'a' },
+  { op: 'delete', path: 'a' },
+);
+
+const members: Readonly<Record<string, readonly unknown[]>> = {
+  op: ['put', 'get', 'delete', 'patch', 1, undefined],
+  path: ['a', 'x'.repeat(limits.pathBytesMax), 'x'.repeat(limits.pathBytesMax + 1), '', 5, null, undefined],
+  value: [1, null, 'text', { a: [1] }, undefined],
+  value_base64: ['IDE=', 'MQ==', 'MQ=', 'M-_=', 7, undefined],
+  content_type: ['application/json', 'x'.repeat(limits.contentTypeBytesMax + 1), 8, undefined],
+  ttl: [0.001, 1, secondsMax, secondsMax + 1, 0, -1, '1', null, undefined],
+  more: [1, undefined],
+};
+const change = fc
+  .constantFrom(...Object.entries(members))
+  .chain(([name, values]) => fc.constantFrom(...values).map((value) => ({ [name]: value })));
+
+/** Lines as they may be, changed in up to two members; undefined takes one away. */
+const lines = fc
+  .tuple(good, fc.array(change, { maxLength: 2 }))
+  .map(([line, changes]) => JSON.stringify(Object.assign({}, line, ...changes)));
+
+describe('A line of a batch', () => {
+  it('is taken exactly when the documented schema takes it', () => {
+    let taken = 0;
+    fc.assert(
+      fc.property(lines, (line) => {
+        const isTaken = takes(line);
+        if (isTaken) taken++;
+        expect({ line, isTaken: batchLine.safeParse(JSON.parse(line)).success }).toEqual({ line, isTaken });
+      }),
+      { numRuns },
+    );
+    expect(taken / numRuns).toBeGreaterThan(0.2);
+    expect(taken / numRuns).toBeLessThan(0.8);
+  });
+});
+
+function takes(line: string): boolean {
+  try {
+    parseLine(Buffer.from(line), context);
+    return true;
+  } catch {
+    return false;
+  }
+}
