@@ -6,9 +6,18 @@ import { problems } from '../../src/http/problem.ts';
 
 /** What means the same in every answer of every server. */
 const usualHeaders = new Set([
-  ...['connection', 'content-length', 'content-type', 'date', 'keep-alive', 'transfer-encoding'],
-  ...['content-security-policy', 'cross-origin-opener-policy', 'cross-origin-resource-policy'],
-  ...['referrer-policy', 'x-accel-buffering', 'x-content-type-options'],
+  'connection',
+  'content-length',
+  'content-type',
+  'date',
+  'keep-alive',
+  'transfer-encoding',
+  'content-security-policy',
+  'cross-origin-opener-policy',
+  'cross-origin-resource-policy',
+  'referrer-policy',
+  'x-accel-buffering',
+  'x-content-type-options',
 ]);
 
 export interface Asked {

@@ -365,8 +365,15 @@ async function askForDocumentation(client: DocumentedClient): Promise<void> {
 
 /** Of HTTP itself: what is sent is said by the media types, and where from by the client's library. */
 const usualHeaders = new Set([
-  ...['content-length', 'content-type', 'content-encoding', 'host'],
-  ...['forwarded', 'via', 'x-forwarded-for', 'x-forwarded-host', 'x-real-ip'],
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'host',
+  'forwarded',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-real-ip',
 ]);
 
 const readings = [
