@@ -19,7 +19,7 @@ export function isPrefix(path: string): boolean {
   return path.charCodeAt(path.length - 1) === slash;
 }
 
-interface Prefix {
+export interface Prefix {
   /** Undefined: the top of the hierarchy. */
   readonly path: KeyPath | undefined;
   /** What the path of everything below begins with: empty, or with a slash at its end. */
@@ -44,10 +44,10 @@ export class KvList {
   async get(c: KvsContext): Promise<Response> {
     const prefix = prefixOf(c);
     const query = queryOf(c) ?? new URLSearchParams();
-    if (flag(query, 'count')) return this.#admit(() => this.#count(c, prefix));
+    if (flag(query, 'count')) return this.admit(() => this.#count(c, prefix));
     const isStream = /\bapplication\/x-ndjson\b/i.test(header(c, 'accept') ?? '');
     const wanted = wantedOf(query, prefix, isStream);
-    return this.#admit(() => (isStream ? this.#stream(c, prefix, wanted) : this.#page(c, prefix, wanted)));
+    return this.admit(() => (isStream ? this.#stream(c, prefix, wanted) : this.#page(c, prefix, wanted)));
   }
 
   /** Deletes the live keys below a prefix, a batch at a time, while the client is there and the node takes writes. */
@@ -60,10 +60,32 @@ export class KvList {
         'Bad key path: with ?recursive everything below a prefix is deleted',
       );
     }
-    return this.#admit(async () => {
+    return this.deleteBelow(c, prefix);
+  }
+
+  /** The same, whether or not the request is one for a recursive delete. */
+  deleteBelow(c: KvsContext, prefix: Prefix): Promise<Response> {
+    return this.admit(async () => {
       const deleted = await unhurried(c, () => this.#deleteBelow(prefix, () => !isGone(c)));
       return sendJson(c, `{"deleted":${deleted}}`);
     });
+  }
+
+  /**
+   * Answers a list when there is room for one more: each that is under way holds a page.
+   *
+   * @throws KvsError KVS_OVERLOADED
+   */
+  async admit<T>(answer: () => Promise<T>): Promise<T> {
+    if (this.#open >= limits.listsMax) {
+      throw new KvsError('KVS_OVERLOADED', `${limits.listsMax} lists are being answered already`);
+    }
+    this.#open++;
+    try {
+      return await answer();
+    } finally {
+      this.#open--;
+    }
   }
 
   async #page(c: KvsContext, { path, text }: Prefix, wanted: Wanted): Promise<Response> {
@@ -123,19 +145,6 @@ export class KvList {
       if (!hasMore || !isWanted()) return deleted;
     }
   }
-
-  /** Each list that is under way holds a page. */
-  async #admit<T>(answer: () => Promise<T>): Promise<T> {
-    if (this.#open >= limits.listsMax) {
-      throw new KvsError('KVS_OVERLOADED', `${limits.listsMax} lists are being answered already`);
-    }
-    this.#open++;
-    try {
-      return await answer();
-    } finally {
-      this.#open--;
-    }
-  }
 }
 
 /**
@@ -144,7 +153,16 @@ export class KvList {
  * @throws KvsError KVS_BAD_PATH
  */
 export function prefixOf(c: KvsContext): Prefix {
-  const encoded = c.req.path.slice(routeLength);
+  return prefixIn(c.req.path);
+}
+
+/**
+ * The prefix that a path of a request ends with, the slash included.
+ *
+ * @throws KvsError KVS_BAD_PATH
+ */
+export function prefixIn(requestPath: string): Prefix {
+  const encoded = requestPath.slice(routeLength);
   if (encoded === '') return { path: undefined, text: '' };
   const path = parseEncodedPath(encoded.slice(0, -1));
   return { path, text: `${path}/` };

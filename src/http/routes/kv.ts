@@ -7,7 +7,9 @@ import { conditionOf, insteadOfVersion, insteadOfWrite } from '../conditions.ts'
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { answerOfPut, idempotencyOf } from '../idempotency.ts';
 import { allowOnly } from '../methods.ts';
+import { isLenient } from '../preference.ts';
 import { isPrefix, KvList } from './kv-list.ts';
+import { isUnstorageList, UnstorageList } from './kv-unstorage.ts';
 import { assertNotEncoded, sendPacked } from './kv-encoding.ts';
 import { expiryMember, instantAfter, ttlMsOf, withExpiry } from '../ttl.ts';
 import { watchRoute } from './kv-watch.ts';
@@ -19,12 +21,14 @@ const prefixLength = '/kv/'.length;
 /** `/kv/{path}`: the values; with a slash at its end a path names what is below it. */
 export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   const list = new KvList(deps);
+  const unstorage = new UnstorageList(deps, list);
   const watch = watchRoute(deps);
 
   app.get('/kv/*', (c) => {
     const watched = watch(c);
     if (watched !== undefined) return watched;
     if (isPrefix(c.req.path)) return list.get(c);
+    if (isUnstorageList(c.req.path)) return unstorage.get(c);
     const path = pathOf(c);
     const known = deps.store.peek(path);
     return known === undefined ? readFromDisk(c, path) : answer(c, known);
@@ -60,10 +64,11 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
 
   app.delete('/kv/*', async (c) => {
     if (isPrefix(c.req.path)) return list.delete(c);
+    if (isUnstorageList(c.req.path)) return unstorage.delete(c);
     assertTakesWrites(deps.status);
     const condition = conditionOf(c);
     const [result] = await deps.store.write([{ kind: 'delete', path: pathOf(c), condition }]);
-    if (result?.outcome === 'absent') throw notFound();
+    if (result?.outcome === 'absent' && !isLenient(c)) throw notFound();
     const refused = insteadOfWrite(result);
     if (refused !== undefined) return send(c, refused);
     return send(c, { status: 204, headers: {}, body: null });
