@@ -1,5 +1,5 @@
 import { KvsError } from '../../core/errors.ts';
-import { parseEncodedPath, type KeyPath } from '../../core/key-path.ts';
+import { parseEncodedPath, parsePath, type KeyPath } from '../../core/key-path.ts';
 import { limits } from '../../core/limits.ts';
 import type { ListedKey, ListOptions } from '../../core/ports.ts';
 import { send, sendStream } from '../answer.ts';
@@ -176,17 +176,31 @@ function wantedOf(query: URLSearchParams, prefix: Prefix, isStream: boolean): Wa
   if (isRecursive && depth !== undefined) {
     throw new KvsError('KVS_BAD_REQUEST', 'recursive lists all levels; it does not go with depth');
   }
-  const cursor = query.get('cursor');
   return {
     depth: isRecursive ? undefined : (depth ?? 1),
     limit: integer(query, 'limit', {
       min: 1,
       max: isStream ? Number.MAX_SAFE_INTEGER : limits.listedKeysMax,
     }),
-    after: cursor === null ? undefined : pathOfCursor(cursor, prefix.text),
+    after: afterOf(query, prefix.text),
     isReverse: flag(query, 'reverse'),
     withValues: flag(query, 'values'),
   };
+}
+
+/**
+ * The path behind which a list begins: of a cursor, or any one below the prefix, whether it is there or not.
+ *
+ * @throws KvsError KVS_BAD_REQUEST
+ */
+function afterOf(query: URLSearchParams, prefix: string): KeyPath | undefined {
+  const cursor = query.get('cursor');
+  const after = query.get('after');
+  if (after === null) return cursor === null ? undefined : pathOfCursor(cursor, prefix);
+  if (cursor !== null)
+    throw new KvsError('KVS_BAD_REQUEST', 'A list goes on from a cursor or begins after a path, not both');
+  if (after.startsWith(prefix)) return parsePath(after);
+  throw new KvsError('KVS_BAD_REQUEST', 'after is not the path of anything below the prefix');
 }
 
 /** Each entry as a JSON object, on one line. */
