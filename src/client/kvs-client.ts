@@ -141,7 +141,9 @@ export class KvsClient {
     let left = options.limit ?? Infinity;
     let cursor: string | undefined;
     do {
-      const page = await this.page(prefix, { ...options, limit: Math.min(left, pageEntriesMax), cursor });
+      const after = cursor === undefined ? options.after : undefined;
+      const limit = Math.min(left, pageEntriesMax);
+      const page = await this.page(prefix, { ...options, limit, after, cursor });
       left -= page.entries.length;
       yield* page.entries;
       cursor = page.next;
@@ -157,11 +159,12 @@ export class KvsClient {
       values,
       reverse,
       limit,
+      after,
       cursor,
       signal,
     }: PageOptions & { cursor?: string | undefined } = {},
   ): Promise<ListPage> {
-    const query = queryOf({ recursive, depth, values, reverse, limit, cursor });
+    const query = queryOf({ recursive, depth, values, reverse, limit, after, cursor });
     return this.#get(`/kv/${encodePrefix(prefix)}${query}`, { signal }, (parsed) => {
       const fields = fieldsOf(parsed);
       const entries = listOf(fields, fields['keys'] === undefined ? 'children' : 'keys', listedOf);

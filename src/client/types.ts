@@ -64,6 +64,8 @@ export interface PageOptions extends CallOptions {
   /** Entries with their values. */
   readonly values?: boolean | undefined;
   readonly reverse?: boolean | undefined;
+  /** Begins behind this path, in reverse before it, whether it is there or not. It is below the prefix. */
+  readonly after?: string | undefined;
   /** At most so many entries: on a page 100 unless given, and 1,000 at most; of a list all unless given. */
   readonly limit?: number | undefined;
 }
