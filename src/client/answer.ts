@@ -1,3 +1,4 @@
+import type { Patience } from './patience.ts';
 import { badAnswer, KvsClientError } from './kvs-client-error.ts';
 import { fieldsOf, parseJson } from './fields.ts';
 
@@ -9,7 +10,7 @@ export interface Answer {
 }
 
 /** The largest answer that is read, bytes: the largest value that a node may take, in Base64, in a page of a list. */
-const bytesMax = 128 * 1_024 * 1_024;
+const answerBytesMax = 128 * 1_024 * 1_024;
 
 const decoder = new TextDecoder();
 
@@ -22,11 +23,11 @@ export function jsonOf(answer: Answer): unknown {
 }
 
 /**
- * Reads an answer to its end; `onPiece` is told of every piece.
+ * Reads an answer to its end; each piece has the time that the patience gives.
  *
  * @throws KvsClientError KVS_BAD_ANSWER for a redirection: nodes have none, and what a PUT becomes on its way is not known
  */
-export async function answerOf(response: Response, onPiece: () => void): Promise<Answer> {
+export async function answerOf(response: Response, patience: Patience): Promise<Answer> {
   const { status, headers, type } = response;
   // A browser does not show where a redirection leads.
   if (type === 'opaqueredirect' || (status >= 300 && status < 400)) {
@@ -34,23 +35,23 @@ export async function answerOf(response: Response, onPiece: () => void): Promise
     const target = headers.get('location') ?? 'somewhere else';
     throw badAnswer(`It sends to ${target}: give the client the URL of the node`, status);
   }
-  return { status, headers, body: await readBody(response, onPiece) };
+  return { status, headers, body: await readBody(response, patience) };
 }
 
-async function readBody(response: Response, onPiece: () => void): Promise<Uint8Array> {
+async function readBody(response: Response, patience: Patience): Promise<Uint8Array> {
   if (response.body === null) return new Uint8Array();
   const pieces: Uint8Array[] = [];
   let length = 0;
   const reader = response.body.getReader();
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await patience.until(reader.read());
     if (done) break;
-    onPiece();
+    patience.renew();
     pieces.push(value);
     length += value.length;
-    if (length > bytesMax) {
+    if (length > answerBytesMax) {
       await reader.cancel();
-      throw badAnswer(`The answer is longer than ${bytesMax} bytes`, response.status);
+      throw badAnswer(`The answer is longer than ${answerBytesMax} bytes`, response.status);
     }
   }
   const [first] = pieces;

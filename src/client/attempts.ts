@@ -2,24 +2,40 @@ import { backoffMs } from './backoff.ts';
 import { failureOf } from './failure.ts';
 import { KvsClientError } from './kvs-client-error.ts';
 import type { NodeList } from './node-list.ts';
-import type { Call } from './requester.ts';
+
+/**
+ * What may be done about a failure that leaves open whether the node did what it was asked to: `anywhere`, any node is
+ * asked again; `same`, only that node, which knows what it has done; `never`. After a failure that is known to have
+ * changed nothing, any node is asked again.
+ */
+export type Repeatable = 'anywhere' | 'same' | 'never';
+
+/** What decides where and how often a call is tried. */
+export interface Retried {
+  readonly repeatable: Repeatable;
+  /** True: the first node is asked, and no other. */
+  readonly isPinned?: boolean;
+  readonly signal: AbortSignal | undefined;
+}
 
 /** Whoever is to wait longer than this is told so instead, ms. */
 const retryAfterMsMax = 30_000;
 
 /** Where a call stands: which node it asks next, and after which time. */
 export class Attempts {
-  readonly #call: Pick<Call, 'isPinned' | 'repeatable'>;
+  readonly #call: Retried;
   readonly #nodes: NodeList;
   readonly #untried: Set<number>;
   /** What each node said, for whoever gets none of them to answer. */
   readonly #failures: string[] = [];
+  /** Since when a node that asked to be left alone may be asked again, ms since the epoch. */
+  readonly #notBeforeMs = new Map<number, number>();
   #retriesLeft: number;
   #retried = 0;
   #isBound: boolean;
   index: number;
 
-  constructor(call: Pick<Call, 'isPinned' | 'repeatable'>, nodes: NodeList, retries: number) {
+  constructor(call: Retried, nodes: NodeList, retries: number) {
     this.#call = call;
     this.#nodes = nodes;
     this.#isBound = call.isPinned === true;
@@ -38,17 +54,24 @@ export class Attempts {
     const failure = failureOf(cause);
     const { error } = failure;
     this.#failures.push(`${this.#nodes.at(this.index)}: ${error.detail}`);
-    if (failure.isFinal) throw error;
+    if (failure.isFinal) {
+      // It answers, and what it says goes for all.
+      if (this.#call.isPinned !== true) this.#nodes.answered(this.index, Date.now());
+      throw error;
+    }
     if (failure.isOpen && this.#call.repeatable === 'never') throw this.#giveUp(error);
     if (failure.isOpen && this.#call.repeatable === 'same') this.#isBound = true;
+    if (error.retryAfterSeconds !== undefined) {
+      this.#notBeforeMs.set(this.index, Date.now() + error.retryAfterSeconds * 1_000);
+    }
     if (!this.#isBound) {
       this.index = (this.index + 1) % this.#nodes.urls.length;
       if (this.#untried.delete(this.index)) return 0;
     }
-    const retryAfterMs = (error.retryAfterSeconds ?? 0) * 1_000;
-    if (this.#retriesLeft === 0 || retryAfterMs > retryAfterMsMax) throw this.#giveUp(error);
+    const askedForMs = (this.#notBeforeMs.get(this.index) ?? 0) - Date.now();
+    if (this.#retriesLeft === 0 || askedForMs > retryAfterMsMax) throw this.#giveUp(error);
     this.#retriesLeft--;
-    return Math.max(backoffMs(++this.#retried), retryAfterMs);
+    return Math.max(backoffMs(++this.#retried), askedForMs);
   }
 
   #giveUp(last: KvsClientError): KvsClientError {

@@ -9,7 +9,7 @@ export interface ServerEvent {
 }
 
 /** The lines of one event, at the most. */
-const linesMax = 1_000;
+const eventLinesMax = 1_000;
 
 /** Cuts the text of an event stream into events, however it arrives. */
 export class EventParser {
@@ -25,7 +25,7 @@ export class EventParser {
     const events: ServerEvent[] = [];
     for (const line of this.#lines.push(piece)) {
       if (line !== '') {
-        if (this.#block.push(line) > linesMax) throw badAnswer('An event of the stream has no end', 200);
+        if (this.#block.push(line) > eventLinesMax) throw badAnswer('An event of the stream has no end', 200);
         continue;
       }
       events.push(eventOf(this.#block));

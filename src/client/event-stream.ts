@@ -1,7 +1,6 @@
-import { answerOf, problemOf } from './answer.ts';
 import { EventParser, type ServerEvent } from './event-parser.ts';
-import { badAnswer, KvsClientError } from './kvs-client-error.ts';
-import { Patience } from './patience.ts';
+import { KvsClientError } from './kvs-client-error.ts';
+import { OpenAnswer } from './open-answer.ts';
 import type { Requester } from './requester.ts';
 
 export interface EventStreamOptions {
@@ -15,48 +14,41 @@ export interface EventStreamOptions {
   readonly signal: AbortSignal;
 }
 
-type ByteReader = ReadableStreamDefaultReader<Uint8Array>;
-
 /** One connection over which server-sent events come. It is read only when the next event is asked for. */
 export class EventStream {
-  /** Behind which id its events come, where the node said so first. */
-  startId: string | undefined;
-  readonly #reader: ByteReader;
-  readonly #patience: Patience;
+  readonly #answer: OpenAnswer;
   readonly #parser = new EventParser();
   readonly #decoder = new TextDecoder();
   #waiting: ServerEvent[] = [];
+  #startId: string | undefined;
 
-  private constructor(reader: ByteReader, patience: Patience) {
-    this.#reader = reader;
-    this.#patience = patience;
+  private constructor(answer: OpenAnswer) {
+    this.#answer = answer;
   }
 
   /** Settles when the node has begun to tell. */
   static async open(options: EventStreamOptions): Promise<EventStream> {
     const { requester, url, target, lastId, silenceMs, signal } = options;
-    const patience = new Patience(requester.timeoutMs, signal);
+    const headers = {
+      Accept: 'text/event-stream',
+      ...(lastId !== undefined && { 'Last-Event-ID': lastId }),
+    };
+    const contentType = 'text/event-stream';
+    const answer = await OpenAnswer.open({ requester, url, target, init: { headers }, contentType, signal });
+    const stream = new EventStream(answer);
     try {
-      const response = await requester.fetch(url, target, {
-        headers: {
-          Accept: 'text/event-stream',
-          ...(lastId === undefined ? {} : { 'Last-Event-ID': lastId }),
-        },
-        signal: patience.signal,
-      });
-      if (response.status !== 200) throw problemOf(await answerOf(response, () => patience.renew()));
-      const contentType = response.headers.get('content-type') ?? 'no type';
-      if (response.body === null || !contentType.startsWith('text/event-stream')) {
-        throw badAnswer(`A watch was answered with ${contentType}`, 200);
-      }
-      const stream = new EventStream(response.body.getReader(), patience);
       await stream.#begin();
-      patience.ms = silenceMs;
-      return stream;
     } catch (error) {
-      patience.abort();
-      throw patience.reasonOf(error);
+      stream.close();
+      throw error;
     }
+    answer.patience.ms = silenceMs;
+    return stream;
+  }
+
+  /** Behind which id its events come, where the node said so first. */
+  get startId(): string | undefined {
+    return this.#startId;
   }
 
   /** The next event; one without data only has an id. Fails when the connection is over. */
@@ -70,24 +62,23 @@ export class EventStream {
   }
 
   close(): void {
-    this.#patience.abort();
+    this.#answer.close();
   }
 
   async #begin(): Promise<void> {
     const first = await this.next();
-    if (first.data === '') this.startId = first.id;
+    if (first.data === '') this.#startId = first.id;
     else this.#waiting.unshift(first);
   }
 
   async #read(): Promise<Uint8Array> {
-    this.#patience.renew();
+    const { patience } = this.#answer;
+    patience.renew();
     try {
-      const { done, value } = await this.#reader.read();
-      if (!done) return value;
-    } catch (error) {
-      throw this.#patience.reasonOf(error);
+      const piece = await this.#answer.read();
+      if (piece !== undefined) return piece;
     } finally {
-      this.#patience.pause();
+      patience.pause();
     }
     throw new KvsClientError({ code: 'KVS_UNREACHABLE', detail: 'The node ended the stream' });
   }

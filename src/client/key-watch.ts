@@ -1,4 +1,3 @@
-import { Attempts } from './attempts.ts';
 import { backoffMs, pass } from './backoff.ts';
 import type { ServerEvent } from './event-parser.ts';
 import { EventStream } from './event-stream.ts';
@@ -34,6 +33,7 @@ export class KeyWatch implements Watch {
   #index = 0;
   #lastId: string | undefined;
   #hasBegun = false;
+  #connectedAtMs = 0;
   /** Since when nothing has come that is more than a beginning; undefined: all is well. */
   #brokenAtMs: number | undefined;
   #failures = 0;
@@ -92,6 +92,7 @@ export class KeyWatch implements Watch {
     } catch (error) {
       stream.close();
       this.#opening = undefined;
+      if (Date.now() - this.#connectedAtMs >= loyaltyMs) this.#isWell();
       this.#ending.signal.throwIfAborted();
       await pass(this.#afterFailure(error), this.#ending.signal);
       return undefined;
@@ -100,11 +101,15 @@ export class KeyWatch implements Watch {
 
   #take({ id }: ServerEvent, event: WatchEvent | undefined): void {
     this.#lastId = id ?? this.#lastId;
-    this.#brokenAtMs = undefined;
-    this.#failures = 0;
+    this.#isWell();
     if (event !== undefined) this.#badAnswers = 0;
     // What is listed anew must come from the node that tells what follows.
     if (event?.event === 'reset') this.#options.requester.nodes.answered(this.#index, Date.now());
+  }
+
+  #isWell(): void {
+    this.#brokenAtMs = undefined;
+    this.#failures = 0;
   }
 
   #connected(): Promise<EventStream> {
@@ -113,39 +118,40 @@ export class KeyWatch implements Watch {
 
   /** Settles when a node listens. Before that has happened once, it gives up after as many attempts as any call. */
   async #connect(): Promise<EventStream> {
-    const { requester, signal } = this.#options;
-    const { nodes, retries } = requester;
-    signal?.addEventListener('abort', this.#abort);
-    if (signal?.aborted === true) this.#abort();
-    const attempts = new Attempts({ repeatable: 'anywhere' }, nodes, retries);
-    if (!this.#hasBegun) this.#index = attempts.index;
+    const { requester, signal: caller } = this.#options;
+    const { signal } = this.#ending;
+    caller?.addEventListener('abort', this.#abort);
+    if (caller?.aborted === true) this.#abort();
+    if (!this.#hasBegun) {
+      return requester.retry({ repeatable: 'anywhere', signal }, (_, index) => this.#tryAt(index));
+    }
     for (;;) {
-      this.#ending.signal.throwIfAborted();
       try {
-        return await this.#tryToConnect();
+        return await this.#tryAt(this.#index);
       } catch (error) {
-        this.#ending.signal.throwIfAborted();
-        const waitMs = this.#hasBegun ? this.#afterFailure(error) : attempts.afterFailure(error);
-        if (!this.#hasBegun) this.#index = attempts.index;
-        await pass(waitMs, this.#ending.signal);
+        signal.throwIfAborted();
+        await pass(this.#afterFailure(error), signal);
       }
     }
   }
 
-  async #tryToConnect(): Promise<EventStream> {
+  async #tryAt(index: number): Promise<EventStream> {
     const { requester, target, silenceMs } = this.#options;
     const stream = await EventStream.open({
       requester,
-      url: requester.nodes.at(this.#index),
+      url: requester.nodes.at(index),
       target,
       lastId: this.#lastId,
       silenceMs,
       signal: this.#ending.signal,
     });
-    this.#lastId = stream.startId ?? this.#lastId;
+    // Where a node can't go on behind the last id, it says so only after its own.
+    this.#lastId ??= stream.startId;
+    this.#connectedAtMs = Date.now();
     this.#stream = stream;
+    this.#index = index;
     this.#hasBegun = true;
-    requester.nodes.answered(this.#index, Date.now());
+    requester.nodes.answered(index, Date.now());
     return stream;
   }
 

@@ -1,11 +1,14 @@
 import { jsonOf, type Answer } from './answer.ts';
+import { sendBatches, streamBatch } from './batch.ts';
 import { encodePath, encodePrefix } from './encode-path.ts';
 import { fieldsOf, number, text } from './fields.ts';
 import { KeyWatch } from './key-watch.ts';
 import { KvsClientError } from './kvs-client-error.ts';
 import { NodeList } from './node-list.ts';
 import { Requester, type Call } from './requester.ts';
+import { ttlOf } from './ttl.ts';
 import type {
+  BatchResult,
   BytesOptions,
   CallOptions,
   ClientOptions,
@@ -16,6 +19,7 @@ import type {
   ListedEntry,
   ListPage,
   Member,
+  Operation,
   PageOptions,
   ReadOptions,
   Revision,
@@ -43,6 +47,7 @@ const encoder = new TextEncoder();
 export class KvsClient {
   readonly #requester: Requester;
   readonly #silenceMs: number;
+  readonly #streamsBatches: boolean;
 
   /** @throws TypeError when there is no URL, or one is none of http or https, or has a user, a query or a fragment */
   constructor(urls: string | readonly string[], options: ClientOptions = {}) {
@@ -54,6 +59,7 @@ export class KvsClient {
       fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     });
     this.#silenceMs = options.silenceMs ?? defaults.silenceMs;
+    this.#streamsBatches = options.streamsBatches ?? isNode();
   }
 
   /**
@@ -176,6 +182,20 @@ export class KvsClient {
   async count(prefix: string, { signal }: CallOptions = {}): Promise<number> {
     const target = `/kv/${encodePrefix(prefix)}?count`;
     return this.#get(target, { signal, isLong: true }, (parsed) => number(fieldsOf(parsed), 'count'));
+  }
+
+  /**
+   * Carries out many operations with few requests, and gives their results in the same order, while more are sent. An
+   * operation that fails has the code in its result. The operations are taken as the node takes them, and the results are
+   * to be read as they come. A batch is no transaction, and is not sent again when its connection breaks: then it throws,
+   * and each operation that has no result may have been carried out.
+   */
+  batch(
+    operations: Iterable<Operation> | AsyncIterable<Operation>,
+    { signal }: CallOptions = {},
+  ): AsyncGenerator<BatchResult, void, undefined> {
+    const options = { requester: this.#requester, operations, signal };
+    return this.#streamsBatches ? streamBatch(options) : sendBatches(options);
   }
 
   /**
@@ -313,13 +333,19 @@ function conditionOf({
   };
 }
 
-/** Seconds in decimal to the ms, rounded up: nothing else would JavaScript write without an exponent. */
-function ttlOf(seconds: number | undefined): number | undefined {
-  return seconds === undefined ? undefined : Math.ceil(seconds * 1_000) / 1_000;
-}
-
 /** 128 random bits. Not `randomUUID`: browsers have that on secure pages only. */
 function randomKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
+/** Whether this is Node, and nothing that only looks like it. */
+function isNode(): boolean {
+  const { process, Deno, Bun, document } = globalThis as {
+    readonly process?: { readonly versions?: { readonly node?: string } };
+    readonly Deno?: unknown;
+    readonly Bun?: unknown;
+    readonly document?: unknown;
+  };
+  return [Deno, Bun, document].every((found) => found === undefined) && process?.versions?.node !== undefined;
 }

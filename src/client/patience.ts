@@ -22,6 +22,22 @@ export class Patience {
     return this.#ending.signal;
   }
 
+  /** Settles as `work` does, unless the request is ended first: not every `fetch` hears of it. */
+  async until<T>(work: Promise<T>): Promise<T> {
+    const { signal } = this;
+    let stop = (): void => undefined;
+    const ended = new Promise<never>((_, reject) => {
+      stop = () => reject(signal.reason as Error);
+      signal.addEventListener('abort', stop);
+    });
+    if (signal.aborted) stop();
+    try {
+      return await Promise.race([work, ended]);
+    } finally {
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
   /** Something has come, and something more is waited for. */
   renew(): void {
     clearTimeout(this.#timer);

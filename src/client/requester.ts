@@ -1,28 +1,17 @@
 import { answerOf, problemOf, type Answer } from './answer.ts';
-import { Attempts } from './attempts.ts';
+import { Attempts, type Retried } from './attempts.ts';
 import { pass } from './backoff.ts';
 import type { NodeList } from './node-list.ts';
 import { Patience } from './patience.ts';
 
-/**
- * What may be done about a failure that leaves open whether the node did what it was asked to: `anywhere`, any node is
- * asked again; `same`, only that node, which knows what it has done; `never`. After a failure that is known to have
- * changed nothing, any node is asked again.
- */
-export type Repeatable = 'anywhere' | 'same' | 'never';
-
-export interface Call {
+export interface Call extends Retried {
   readonly method: string;
   /** The path and the query. */
   readonly target: string;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: string | Uint8Array | undefined;
-  readonly repeatable: Repeatable;
-  /** True: the first node is asked, and no other. */
-  readonly isPinned?: boolean;
+  readonly body?: Uint8Array | string | undefined;
   /** True: the node may work for minutes before it answers. */
   readonly isLong?: boolean;
-  readonly signal: AbortSignal | undefined;
 }
 
 export interface RequesterOptions {
@@ -53,24 +42,33 @@ export class Requester {
   }
 
   /**
-   * Settles with what `read` makes of an answer with a status of success. What it throws, and every failure, is another
-   * node's turn as far as the call allows it.
+   * Settles with what `read` makes of an answer with a status of success. When it throws, the attempt has failed.
    *
    * @throws KvsClientError; or the reason of the signal
    */
   async call<T>(call: Call, read: (answer: Answer) => T): Promise<T> {
+    return this.retry(call, (url) => this.#attempt(url, call, read));
+  }
+
+  /**
+   * Makes one attempt after the other, at one node or another, until one succeeds or no other is allowed.
+   *
+   * @throws KvsClientError; or the reason of the signal
+   */
+  async retry<T>(call: Retried, attempt: (url: string, index: number) => Promise<T>): Promise<T> {
+    const { isPinned, signal } = call;
     this.#lookForFirst();
     const attempts = new Attempts(call, this.nodes, this.retries);
     for (;;) {
-      call.signal?.throwIfAborted();
-      const index = attempts.index;
+      signal?.throwIfAborted();
+      const { index } = attempts;
       try {
-        const result = await this.#attempt(this.nodes.at(index), call, read);
-        if (call.isPinned !== true) this.nodes.answered(index, Date.now());
+        const result = await attempt(this.nodes.at(index), index);
+        if (isPinned !== true) this.nodes.answered(index, Date.now());
         return result;
       } catch (error) {
-        call.signal?.throwIfAborted();
-        await pass(attempts.afterFailure(error), call.signal);
+        signal?.throwIfAborted();
+        await pass(attempts.afterFailure(error), signal);
       }
     }
   }
@@ -87,15 +85,17 @@ export class Requester {
     const timeoutMs = call.isLong === true ? Math.max(longMs, this.timeoutMs) : this.timeoutMs;
     const patience = new Patience(timeoutMs, signal);
     try {
-      const response = await this.fetch(url, target, {
-        method,
-        headers,
-        signal: patience.signal,
-        // The types of `fetch` know no bytes that might be shared; it copies them.
-        ...(body === undefined ? {} : { body: body as string | Uint8Array<ArrayBuffer> }),
-      });
+      const response = await patience.until(
+        this.fetch(url, target, {
+          method,
+          headers,
+          signal: patience.signal,
+          // The types of `fetch` know no bytes that might be shared; it copies them.
+          ...(body === undefined ? {} : { body: body as string | Uint8Array<ArrayBuffer> }),
+        }),
+      );
       patience.renew();
-      const answer = await answerOf(response, () => patience.renew());
+      const answer = await answerOf(response, patience);
       if (answer.status >= 200 && answer.status < 300) return read(answer);
       throw problemOf(answer);
     } catch (error) {
