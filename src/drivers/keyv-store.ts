@@ -62,7 +62,7 @@ export class KeyvStore {
   /** Tells of a failure before it throws it: Keyv itself would be silent about this one. */
   async get<Value = KeyvValue>(key: string): Promise<Value | undefined> {
     try {
-      return valueOf<Value>(await this.#client.getBytes(this.#pathOf(key)));
+      return valueOf(await this.#client.getBytes(this.#pathOf(key))) as Value | undefined;
     } catch (error) {
       for (const listener of this.#listeners) listener(error);
       throw error;
@@ -74,7 +74,7 @@ export class KeyvStore {
       this.#client,
       keys.map((key) => this.#pathOf(key)),
     );
-    return stored.map((value) => valueOf<Value>(value));
+    return stored.map((value) => valueOf(value) as Value | undefined);
   }
 
   /**
@@ -137,8 +137,8 @@ export class KeyvStore {
     for await (const listed of this.#client.list(prefix, { recursive: true, values: true })) {
       const key = keyOfPath(listed.path.slice(this.#base.length + 1));
       if (key === undefined) continue;
-      const value = valueOf<Awaited<Value>>(await storedValueOf(this.#client, listed));
-      if (value !== undefined) yield [key, value];
+      const value = valueOf(await storedValueOf(this.#client, listed));
+      if (value !== undefined) yield [key, value as Awaited<Value>];
     }
   }
 
@@ -151,11 +151,11 @@ export class KeyvStore {
   }
 }
 
-/** Bytes, where the store wrote bytes; whatever else stands there is text. The caller says which one it expects. */
-function valueOf<Value>(stored: StoredValue | undefined): Value | undefined {
+/** Bytes, where the store wrote bytes; whatever else stands there is text. */
+function valueOf(stored: StoredValue | undefined): KeyvValue | undefined {
   if (stored === undefined) return undefined;
   const { value, contentType } = stored;
-  return (contentType === bytesType ? value : decoder.decode(value)) as Value;
+  return contentType === bytesType ? value : decoder.decode(value);
 }
 
 function typeOf(value: unknown): string {

@@ -62,7 +62,7 @@ export class KvsLevel<K = string, V = string> extends AbstractLevel<Bytes, K, V>
     return this.#paths.base;
   }
 
-  /** The longest key, bytes as encoded, a sublevel's prefix included: 765 less three quarters of the base's length. */
+  /** The longest key, bytes as encoded, a sublevel's prefix included: three quarters of what the base leaves of 1,022. */
   get keyBytesMax(): number {
     return this.#paths.keyBytesMax;
   }

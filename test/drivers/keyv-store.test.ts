@@ -1,4 +1,4 @@
-import Keyv, { type KeyvOptions, type KeyvStoreAdapter } from 'keyv';
+import { Keyv, type KeyvOptions, type KeyvStoreAdapter } from 'keyv';
 import { describe, expect, it } from 'vitest';
 import { KvsClient } from '../../src/client/kvs-client.ts';
 import { KeyvStore, type KeyvStoreOptions } from '../../src/drivers/keyv-store.ts';

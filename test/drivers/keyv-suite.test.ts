@@ -1,5 +1,5 @@
 import keyvTestSuite, { keyvIteratorTests } from '@keyv/test-suite';
-import Keyv from 'keyv';
+import { Keyv } from 'keyv';
 import * as vitest from 'vitest';
 import { KvsClient } from '../../src/client/kvs-client.ts';
 import { KeyvStore } from '../../src/drivers/keyv-store.ts';
