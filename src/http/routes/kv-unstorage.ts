@@ -3,7 +3,6 @@ import { parseEncodedPath, type KeyPath } from '../../core/key-path.ts';
 import { limits } from '../../core/limits.ts';
 import { send, sendStream } from '../answer.ts';
 import { header, type HttpDeps, type KvsContext } from '../context.ts';
-import { assertTakesWrites } from '../writable.ts';
 import { prefixIn, type KvList, type Prefix } from './kv-list.ts';
 
 const jsonHeaders = { 'Content-Type': 'application/json' };
@@ -37,8 +36,7 @@ export class UnstorageList {
   }
 
   /** Deletes all that is below a base, also what has no name in unstorage. */
-  async delete(c: KvsContext): Promise<Response> {
-    assertTakesWrites(this.#deps.status);
+  delete(c: KvsContext): Promise<Response> {
     return this.#list.deleteBelow(c, prefixOf(c));
   }
 
