@@ -15,6 +15,7 @@ const long = [
   'test/cluster/failures.test.ts',
   'test/crash.test.ts',
   'test/browser/page.test.ts',
+  'test/drivers/level-suite.test.ts',
   'test/store/abstract-level-suite.test.ts',
   'test/cluster/partition.test.ts',
   'test/cluster/absence.test.ts',

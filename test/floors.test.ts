@@ -124,6 +124,37 @@ const offending: readonly (readonly [string, string, string])[] = [
   ...['preact', '@preact/signals', '../live.ts', '../../core/limits.ts'].map(
     (module) => ['src/page/model/timeline.ts', from(module), restrictedImport] as const,
   ),
+  // The client runs wherever there is fetch, and knows nothing of the node.
+  ...[
+    'node:fs',
+    'undici',
+    'zod',
+    '../core/backoff.ts',
+    '../http/query.ts',
+    '../page/feed.ts',
+    './deep/a.ts',
+  ].map((module) => ['src/client/kvs-client.ts', from(module), restrictedImport] as const),
+  ['src/client/types.ts', typesFrom('../core/ports.ts'), restrictedImport],
+  ...[
+    'process.pid',
+    `Buffer.from('a')`,
+    'globalThis.process.pid',
+    'setImmediate(() => 1)',
+    'document.title',
+  ].map((expression) => ['src/client/kvs-client.ts', use(expression), restrictedGlobal] as const),
+  // Drivers know abstract-level, and of the client its types.
+  ...[
+    'node:fs',
+    'keyv',
+    'unstorage',
+    '../client/kvs-client.ts',
+    '../core/limits.ts',
+    '../store/key-range.ts',
+  ].map((module) => ['src/drivers/key-walk.ts', from(module), restrictedImport] as const),
+  ['src/drivers/key-walk.ts', typesFrom('../store/level.ts'), restrictedImport],
+  ...[`Buffer.from('a')`, 'process.pid'].map(
+    (expression) => ['src/drivers/key-walk.ts', use(expression), restrictedGlobal] as const,
+  ),
   // Nobody but the one class knows the binding.
   ['src/node.ts', from('rocksdb-native'), restrictedImport],
   // Time, randomness and the outside arrive through ports.
@@ -203,6 +234,14 @@ const harmless: readonly (readonly [string, string])[] = [
   ...['preact/hooks', 'uplot', '../live.ts', '../model/chart.ts', '../parts/icon.tsx'].map(
     (module) => ['src/page/views/overview.tsx', from(module)] as const,
   ),
+  ['src/client/kvs-client.ts', from('./requester.ts')],
+  ['src/drivers/kvs-level.ts', from('abstract-level')],
+  ['src/drivers/kvs-level.ts', from('./key-walk.ts')],
+  ['src/drivers/kvs-level.ts', typesFrom('../client/kvs-client.ts')],
+  [
+    'src/client/kvs-client.ts',
+    use(`[fetch('http://a'), Date.now(), crypto.getRandomValues(new Uint8Array(1))]`),
+  ],
   ['src/page/live.ts', typesFrom('../core/ports.ts')],
   ['src/page/views/overview.tsx', typesFrom('../../core/ports.ts')],
   ['src/page/model/answers.ts', typesFrom('../../core/ports.ts')],

@@ -7,15 +7,19 @@ import { queryOf } from './query.ts';
 /** Seconds in decimal, such as `90` or `0.25`. */
 const secondsPattern = /^\d{1,10}(?:\.\d{1,9})?$/;
 
+/** The headers that say how long a value lives; unstorage's driver `http` knows the second one. */
+const ttlHeaders = ['kvs-ttl', 'x-ttl'];
+
 /**
- * How long the value of a PUT is to live, by `?ttl=` or the header `KVS-TTL`, both in seconds; ms. Undefined: for ever.
+ * How long the value of a PUT is to live, by `?ttl=` or the header `KVS-TTL` or `X-TTL`, all in seconds; ms. Undefined:
+ * for ever.
  *
  * @throws KvsError KVS_BAD_REQUEST for anything that is no time to live, and for two that differ
  */
 export function ttlMsOf(c: KvsContext): number | undefined {
-  const sent = header(c, 'kvs-ttl');
+  const sent = ttlHeaders.flatMap((name) => header(c, name) ?? []);
   const queried = queryOf(c)?.getAll('ttl') ?? [];
-  const times = new Set([...queried, ...(sent === undefined ? [] : [sent])].map(parseTtl));
+  const times = new Set([...queried, ...sent].map(parseTtl));
   if (times.size > 1) throw new KvsError('KVS_BAD_REQUEST', 'There are two times to live, and they differ');
   const [ttlMs] = times;
   return ttlMs;
@@ -45,7 +49,8 @@ export function withExpiry(
 ): Readonly<Record<string, string>> {
   if (expiresAt === undefined) return headers;
   const leftMs = expiresAt - nowMs;
-  const left = leftMs > 0 ? { 'KVS-TTL': String(Math.ceil(leftMs / 1_000)) } : {};
+  const secondsLeft = String(Math.ceil(leftMs / 1_000));
+  const left = leftMs > 0 ? { 'KVS-TTL': secondsLeft, 'X-TTL': secondsLeft } : {};
   return { ...headers, 'KVS-Expires-At': String(expiresAt), ...left };
 }
 

@@ -83,6 +83,7 @@ describe('a time to live', () => {
     ['the query', 'k?ttl=5', []],
     ['the query of the shortest path', 'k?x&ttl=5&y', []],
     ['the header', 'k', ['KVS-TTL: 5']],
+    ['the header of other clients', 'k', ['X-TTL: 5']],
     ['both, when they agree', 'k?ttl=5.0', ['KVS-TTL: 5']],
     ['a query that is percent-encoded', 'k?%74tl=%35', []],
   ])('is taken from %s', async (_, target, headers) => {
@@ -126,6 +127,8 @@ describe('a time to live', () => {
     ['k', 'KVS-TTL: soon'],
     ['k', 'KVS-TTL: '],
     ['k?ttl=5', 'KVS-TTL: 6'],
+    ['k', 'KVS-TTL: 5', 'X-TTL: 6'],
+    ['k', 'X-TTL: soon'],
   ])('is refused as it stands in %s %s, and nothing is stored', async (target, ...headers) => {
     expect(await put(target, headers)).toMatchObject({ status: 400, code: 'KVS_BAD_REQUEST' });
     expect(under.store.sequence).toBe(0);

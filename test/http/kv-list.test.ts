@@ -172,6 +172,21 @@ describe('GET /kv/{prefix}/', () => {
     expect(pathsOf(back['keys'])).toEqual(['n/00099a']);
   });
 
+  it('begins after any path below the prefix, whether it is there or not, and in reverse before it', async () => {
+    await write(...['n/a', 'n/b', 'n/b/c', 'n/d', 'o'].map((key) => put(key, '1')));
+    const listed = async (query: string) => {
+      const { keys, children } = await json(`n/?${query}`);
+      return pathsOf(keys ?? children);
+    };
+    expect(await listed('recursive&after=n/a')).toEqual(['n/b', 'n/b/c', 'n/d']);
+    expect(await listed('recursive&after=n/b%2Fbb')).toEqual(['n/b/c', 'n/d']);
+    expect(await listed('recursive&reverse&after=n/b/c')).toEqual(['n/b', 'n/a']);
+    expect(await listed('recursive&reverse&after=n/b/cc&limit=1')).toEqual(['n/b/c']);
+    expect(await listed('after=n/a')).toEqual(['n/b', 'n/d']);
+    expect(await listed('after=n/z')).toEqual([]);
+    expect(pathsOf(await lines('n/?recursive&after=n/b'))).toEqual(['n/b/c', 'n/d']);
+  });
+
   it('ends a page with the last value that fits into its bytes', async () => {
     const value = `"${'x'.repeat(limits.pageBytesMax / 2 - 2)}"`;
     await write(
@@ -219,6 +234,12 @@ describe('GET /kv/{prefix}/', () => {
     ['a/?cursor=!', 'KVS_BAD_REQUEST'],
     [`a/?cursor=${Buffer.from('b/c').toString('base64url')}`, 'KVS_BAD_REQUEST'],
     [`a/?cursor=${Buffer.from('a/x'.repeat(400)).toString('base64url')}`, 'KVS_BAD_REQUEST'],
+    ['a/?after=b', 'KVS_BAD_REQUEST'],
+    ['a/?after=a', 'KVS_BAD_REQUEST'],
+    ['a/?after=', 'KVS_BAD_REQUEST'],
+    ['a/?after=a/', 'KVS_BAD_PATH'],
+    ['a/?after=a/../b', 'KVS_BAD_PATH'],
+    [`a/?after=a/b&cursor=${Buffer.from('a/b').toString('base64url')}`, 'KVS_BAD_REQUEST'],
     ['/', 'KVS_BAD_PATH'],
     ['a//', 'KVS_BAD_PATH'],
     ['a%2Fb/', 'KVS_BAD_PATH'],

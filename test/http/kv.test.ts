@@ -225,7 +225,7 @@ describe('/kv on a socket', () => {
     ['with %2F', '/kv/a%2Fb'],
     ['with %zz', '/kv/a%zzb'],
     ['with broken UTF-8', '/kv/%ff'],
-    ['with a lone :', '/kv/a/:'],
+    ['with a lone :', '/kv/a/:/b'],
     ['of 1,025 bytes', `/kv/${'x'.repeat(1025)}`],
     ['of 1,025 bytes once decoded', `/kv/x${'%C3%BC'.repeat(512)}`],
   ])('refuses a path %s, for every method', async (_, target) => {

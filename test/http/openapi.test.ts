@@ -126,6 +126,7 @@ describe('What a node answers', () => {
     await askForRevisions(client);
     await askOfQuorum(client);
     await askForLists(client);
+    await askForDrivers(client);
     await askForWatches(client, under);
     await askForBatches(client);
     await askForMembers(client);
@@ -260,6 +261,13 @@ async function askForLists(client: DocumentedClient): Promise<void> {
     await client.ask('countKeys', 200, here);
   }
   await client.ask('deleteKeys', 200, { path: { prefix: 'l' } });
+}
+
+async function askForDrivers(client: DocumentedClient): Promise<void> {
+  await client.ask('putValue', 201, { path: { path: 'u/a/b' }, body: '1' });
+  const path = { prefix: 'u' };
+  expect(await client.ask('listUnstorageKeys', 200, { path })).toEqual(['a:b']);
+  expect(await client.ask('clearUnstorageBase', 200, { path })).toEqual({ deleted: 1 });
 }
 
 async function askForWatches(client: DocumentedClient, { clock }: StartedApp): Promise<void> {

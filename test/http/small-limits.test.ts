@@ -58,7 +58,7 @@ describe('more lists than may be answered at one time', () => {
     });
     const counts = Array.from({ length: limits.listsMax }, () => rawRequest(port, 'GET /kv/?count'));
     await vi.waitFor(() => expect(waiting).toHaveLength(limits.listsMax), { timeout: 20_000 });
-    for (const line of ['GET /kv/', 'GET /kv/a/?count', 'DELETE /kv/a/?recursive']) {
+    for (const line of ['GET /kv/', 'GET /kv/a/?count', 'GET /kv/a/:', 'DELETE /kv/a/?recursive']) {
       expect(await rawRequest(port, line)).toMatchObject({ status: 503, code: 'KVS_OVERLOADED' });
     }
     for (const resolve of waiting) resolve();

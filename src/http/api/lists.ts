@@ -2,6 +2,7 @@ import * as z from 'zod';
 import type { Operation } from './operation.ts';
 import {
   accept,
+  after,
   counted,
   cursor as cursorParameter,
   depth,
@@ -73,7 +74,7 @@ const keyCount = shape(
   answer({ prefix: listedPrefix, count }),
 );
 
-const deletedCount = shape('DeletedCount', 'How many keys were deleted.', answer({ deleted: count }));
+export const deletedCount = shape('DeletedCount', 'How many keys were deleted.', answer({ deleted: count }));
 
 /** What is below a path. */
 export const listOperations: readonly Operation[] = [
@@ -85,7 +86,7 @@ export const listOperations: readonly Operation[] = [
     section: 'Lists',
     title: 'List what is below a path',
     text: 'In the order of the paths, byte by byte; in pages, or with `Accept: application/x-ndjson` as a stream of lines without end. A prefix that has nothing below it is an empty list.',
-    parameters: [prefix, recursive, depth, withValues, reverse, limit, cursorParameter, accept],
+    parameters: [prefix, recursive, depth, withValues, reverse, limit, cursorParameter, after, accept],
     answers: {
       200: {
         text: 'A page. With `values` it has at most 1 MiB of values, unless the first one alone is larger.',

@@ -1,6 +1,7 @@
 import { batchOperations } from './batches.ts';
 import { debugOperations } from './debug.ts';
 import { documentationOperations } from './documentation.ts';
+import { driverOperations } from './drivers.ts';
 import { healthOperations } from './health.ts';
 import { historyOperations } from './history.ts';
 import { listOperations } from './lists.ts';
@@ -17,6 +18,7 @@ export const operations: readonly Operation[] = [
   ...historyOperations,
   ...listOperations,
   ...watchOperations,
+  ...driverOperations,
   ...batchOperations,
   ...memberOperations,
   ...healthOperations,

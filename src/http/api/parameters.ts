@@ -59,6 +59,15 @@ export const ttl: Parameter = {
 
 export const ttlHeader: Parameter = { ...ttl, name: 'KVS-TTL', in: 'header', text: 'The same as `ttl`.' };
 
+export const ttlHeaderOfDrivers: Parameter = { ...ttlHeader, name: 'X-TTL' };
+
+export const lenient: Parameter = {
+  name: 'Prefer',
+  in: 'header',
+  text: 'With `handling=lenient` (RFC 7240) a key that is not there is deleted all the same: 204.',
+  schema: z.string(),
+};
+
 export const idempotencyKey: Parameter = {
   name: 'Idempotency-Key',
   in: 'header',
@@ -105,6 +114,13 @@ export const cursor: Parameter = {
   name: 'cursor',
   in: 'query',
   text: '`next` of the page before.',
+  schema: z.string().min(1),
+};
+
+export const after: Parameter = {
+  name: 'after',
+  in: 'query',
+  text: 'A path of the same rules below the prefix, whether or not there is such a key: the list begins behind it. It does not go with `cursor`.',
   schema: z.string().min(1),
 };
 

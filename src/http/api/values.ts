@@ -7,7 +7,9 @@ import {
   ifNoneMatch,
   keyPath,
   ttl,
+  lenient,
   ttlHeader,
+  ttlHeaderOfDrivers,
 } from './parameters.ts';
 import { anyJson, written } from './shape.ts';
 
@@ -19,6 +21,7 @@ const valueHeaders: readonly HeaderName[] = [
   'KVS-Timestamp',
   'KVS-Expires-At',
   'KVS-TTL',
+  'X-TTL',
   'Content-Encoding',
   'Vary',
 ];
@@ -83,7 +86,7 @@ export const valueOperations: readonly Operation[] = [
     section: 'Values',
     title: 'Write a value',
     text: 'Answered when it is durable; see the key `durability`. A `2xx` means that it is kept, `KVS_STORAGE_FULL` and `KVS_OVERLOADED` that it is not. After a `KVS_STORAGE_FAILED`, or without an answer, it may be either: with an `Idempotency-Key` it can be sent again.',
-    parameters: [keyPath, ttl, ttlHeader, ifMatch, ifNoneMatch, idempotencyKey],
+    parameters: [keyPath, ttl, ttlHeader, ttlHeaderOfDrivers, ifMatch, ifNoneMatch, idempotencyKey],
     body: {
       text: 'At most `max_value_bytes`. `application/json`, any `+json` type, no type at all and what `curl -d` sends must be JSON in UTF-8, and its bytes are kept as they are; any other type is kept unseen.',
       content: anyValue,
@@ -108,7 +111,7 @@ export const valueOperations: readonly Operation[] = [
     section: 'Values',
     title: 'Delete a value',
     text: 'Answered when it is durable. It stays deleted: no node that was away brings it back.',
-    parameters: [keyPath, ifMatch, ifNoneMatch],
+    parameters: [keyPath, ifMatch, ifNoneMatch, lenient],
     answers: { 204: { text: 'It is deleted.' } },
     failures: ['KVS_BAD_PATH', 'KVS_KEY_NOT_FOUND', 'KVS_PRECONDITION_FAILED', ...writeFailures],
     curl: 'curl -X DELETE http://localhost:8080/kv/users/john/profile',

@@ -1,5 +1,5 @@
 import { KvsError } from '../../core/errors.ts';
-import { parseEncodedPath, type KeyPath } from '../../core/key-path.ts';
+import { parseEncodedPath, parsePath, type KeyPath } from '../../core/key-path.ts';
 import { limits } from '../../core/limits.ts';
 import type { ListedKey, ListOptions } from '../../core/ports.ts';
 import { send, sendStream } from '../answer.ts';
@@ -20,7 +20,7 @@ export function isPrefix(path: string): boolean {
   return path.charCodeAt(path.length - 1) === slash;
 }
 
-interface Prefix {
+export interface Prefix {
   /** Undefined: the top of the hierarchy. */
   readonly path: KeyPath | undefined;
   /** What the path of everything below begins with: empty, or with a slash at its end. */
@@ -45,10 +45,10 @@ export class KvList {
   async get(c: KvsContext): Promise<Response> {
     const prefix = prefixOf(c);
     const query = queryOf(c) ?? new URLSearchParams();
-    if (flag(query, 'count')) return this.#admit(() => this.#count(c, prefix));
+    if (flag(query, 'count')) return this.admit(() => this.#count(c, prefix));
     const isStream = /\bapplication\/x-ndjson\b/i.test(header(c, 'accept') ?? '');
     const wanted = wantedOf(query, prefix, isStream);
-    return this.#admit(() => (isStream ? this.#stream(c, prefix, wanted) : this.#page(c, prefix, wanted)));
+    return this.admit(() => (isStream ? this.#stream(c, prefix, wanted) : this.#page(c, prefix, wanted)));
   }
 
   /** Deletes the live keys below a prefix, a batch at a time, while the client is there and the node takes writes. */
@@ -61,10 +61,32 @@ export class KvList {
         'Bad key path: with ?recursive everything below a prefix is deleted',
       );
     }
-    return this.#admit(async () => {
+    return this.deleteBelow(c, prefix);
+  }
+
+  /** The same, whether or not the request is one for a recursive delete. */
+  deleteBelow(c: KvsContext, prefix: Prefix): Promise<Response> {
+    return this.admit(async () => {
       const deleted = await unhurried(c, () => this.#deleteBelow(prefix, () => !isGone(c)));
       return sendJson(c, `{"deleted":${deleted}}`);
     });
+  }
+
+  /**
+   * Answers a list when there is room for one more: each that is under way holds a page.
+   *
+   * @throws KvsError KVS_OVERLOADED
+   */
+  async admit<T>(answer: () => Promise<T>): Promise<T> {
+    if (this.#open >= limits.listsMax) {
+      throw new KvsError('KVS_OVERLOADED', `${limits.listsMax} lists are being answered already`);
+    }
+    this.#open++;
+    try {
+      return await answer();
+    } finally {
+      this.#open--;
+    }
   }
 
   async #page(c: KvsContext, { path, text }: Prefix, wanted: Wanted): Promise<Response> {
@@ -124,19 +146,6 @@ export class KvList {
       if (!hasMore || !isWanted()) return deleted;
     }
   }
-
-  /** Each list that is under way holds a page. */
-  async #admit<T>(answer: () => Promise<T>): Promise<T> {
-    if (this.#open >= limits.listsMax) {
-      throw new KvsError('KVS_OVERLOADED', `${limits.listsMax} lists are being answered already`);
-    }
-    this.#open++;
-    try {
-      return await answer();
-    } finally {
-      this.#open--;
-    }
-  }
 }
 
 /**
@@ -145,7 +154,16 @@ export class KvList {
  * @throws KvsError KVS_BAD_PATH
  */
 export function prefixOf(c: KvsContext): Prefix {
-  const encoded = c.req.path.slice(routeLength);
+  return prefixIn(c.req.path);
+}
+
+/**
+ * The prefix that a path of a request ends with, the slash included.
+ *
+ * @throws KvsError KVS_BAD_PATH
+ */
+export function prefixIn(requestPath: string): Prefix {
+  const encoded = requestPath.slice(routeLength);
   if (encoded === '') return { path: undefined, text: '' };
   const path = parseEncodedPath(encoded.slice(0, -1));
   return { path, text: `${path}/` };
@@ -159,17 +177,31 @@ function wantedOf(query: URLSearchParams, prefix: Prefix, isStream: boolean): Wa
   if (isRecursive && depth !== undefined) {
     throw new KvsError('KVS_BAD_REQUEST', 'recursive lists all levels; it does not go with depth');
   }
-  const cursor = query.get('cursor');
   return {
     depth: isRecursive ? undefined : (depth ?? 1),
     limit: integer(query, 'limit', {
       min: 1,
       max: isStream ? Number.MAX_SAFE_INTEGER : limits.listedKeysMax,
     }),
-    after: cursor === null ? undefined : pathOfCursor(cursor, prefix.text),
+    after: afterOf(query, prefix.text),
     isReverse: flag(query, 'reverse'),
     withValues: flag(query, 'values'),
   };
+}
+
+/**
+ * The path behind which a list begins: of a cursor, or any one below the prefix, whether it is there or not.
+ *
+ * @throws KvsError KVS_BAD_REQUEST
+ */
+function afterOf(query: URLSearchParams, prefix: string): KeyPath | undefined {
+  const cursor = query.get('cursor');
+  const after = query.get('after');
+  if (after === null) return cursor === null ? undefined : pathOfCursor(cursor, prefix);
+  if (cursor !== null)
+    throw new KvsError('KVS_BAD_REQUEST', 'A list goes on from a cursor or begins after a path, not both');
+  if (after.startsWith(prefix)) return parsePath(after);
+  throw new KvsError('KVS_BAD_REQUEST', 'after is not the path of anything below the prefix');
 }
 
 /** Each entry as a JSON object, on one line. */

@@ -9,8 +9,10 @@ import { conditionOf, insteadOfWrite } from '../conditions.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { idempotencyOf } from '../idempotency.ts';
 import { allowOnly, refuseMethod } from '../methods.ts';
+import { isLenient } from '../preference.ts';
 import { queryOf } from '../query.ts';
 import { isPrefix, KvList } from './kv-list.ts';
+import { isUnstorageList, UnstorageList } from './kv-unstorage.ts';
 import { assertNotEncoded } from './kv-encoding.ts';
 import { KvQuorum } from './kv-quorum.ts';
 import { KvRevisions } from './kv-revisions.ts';
@@ -27,6 +29,7 @@ const allowed = ['GET', 'HEAD', 'PUT', 'DELETE'];
 /** `/kv/{path}`: the values; with a slash at its end a path names what is below it. */
 export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   const list = new KvList(deps);
+  const unstorage = new UnstorageList(deps, list);
   const watch = watchRoute(deps);
   const revisions = new KvRevisions(deps);
   const quorum = new KvQuorum(deps);
@@ -36,6 +39,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
     const asked = query && (readFromQuorum(c, query) ?? watch(c, query) ?? revisions.get(c, query));
     if (asked !== undefined) return asked;
     if (isPrefix(c.req.path)) return list.get(c);
+    if (isUnstorageList(c.req.path)) return unstorage.get(c);
     const path = pathOf(c);
     const known = deps.store.peek(path);
     return known === undefined ? readFromDisk(c, path) : answer(c, known);
@@ -61,10 +65,11 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   app.delete('/kv/*', async (c) => {
     assertLocal(c);
     if (isPrefix(c.req.path)) return list.delete(c);
+    if (isUnstorageList(c.req.path)) return unstorage.delete(c);
     assertTakesWrites(deps.status);
     const condition = conditionOf(c);
     const [result] = await deps.store.write([{ kind: 'delete', path: pathOf(c), condition }]);
-    if (result?.outcome === 'absent') throw notFound();
+    if (result?.outcome === 'absent' && !isLenient(c)) throw notFound();
     const refused = insteadOfWrite(result);
     if (refused !== undefined) return send(c, refused);
     return send(c, { status: 204, headers: {}, body: null });
