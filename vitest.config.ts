@@ -17,11 +17,16 @@ const long = [
   'test/browser/page.test.ts',
   'test/drivers/level-suite.test.ts',
   'test/store/abstract-level-suite.test.ts',
+  'test/cluster/client.test.ts',
+  'test/browser/client.test.ts',
   'test/cluster/partition.test.ts',
   'test/cluster/absence.test.ts',
   'test/browser/docs.test.ts',
   'test/browser/load.test.ts',
   'test/cluster/strangers.test.ts',
+  'test/client/key-watch.test.ts',
+  'test/client/batch.test.ts',
+  'test/client/faults.test.ts',
   'test/simulation/swarm.test.ts',
 ];
 

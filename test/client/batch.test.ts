@@ -3,7 +3,7 @@ import { KvsClient, type BatchResult, type ClientOptions, type Operation } from 
 import { startApp, type StartedApp } from '../http/harness.ts';
 import { collect } from './collect.ts';
 import { EagerServer } from './eager-server.ts';
-import { deadUrl, problem } from './scripted-server.ts';
+import { deadUrl, problem, ScriptedServer } from './scripted-server.ts';
 
 interface Started extends StartedApp {
   readonly url: string;
@@ -205,7 +205,7 @@ describe.each([
   });
 
   it('fails when the results of what was sent don’t come', async () => {
-    const server = await EagerServer.start((response) => void response.writeHead(200, ndjson).flushHeaders());
+    const server = await EagerServer.start((response) => response.writeHead(200, ndjson).flushHeaders());
     const client = new KvsClient(server.url, { streamsBatches, timeoutMs: 500 });
     await expect(collect(client.batch(puts(3)))).rejects.toMatchObject({ code: 'KVS_TIMEOUT' });
   });
@@ -256,5 +256,25 @@ describe('A batch that streams', () => {
     const rest = collect(batch);
     closing.abort();
     await expect(rest).rejects.toMatchObject({ code: 'KVS_NOT_READY', status: 503 });
+  });
+});
+
+describe('A batch in pieces', () => {
+  it('is cut into requests of a bounded size; a longer operation goes alone', async () => {
+    const server = await ScriptedServer.start((response, { body }) => {
+      const lines = body.trimEnd().split('\n');
+      response.writeHead(200, ndjson).end(lines.map((_, i) => `{"line":${i + 1},"status":204}\n`).join(''));
+    });
+    const client = new KvsClient(server.url, { streamsBatches: false });
+    const operations = [
+      ...puts(5_000),
+      { op: 'put', path: 'large', value: 'x'.repeat(70_000) } as const,
+      ...puts(5_000),
+    ];
+    const results = await collect(client.batch(operations));
+    expect(results.map(({ line }) => line)).toEqual(operations.map((_, i) => i + 1));
+    const bodies = server.received.map(({ body }) => body);
+    expect(bodies.filter((body) => body.length > 65_536).map((body) => body.split('\n').length)).toEqual([2]);
+    expect(bodies.length).toBeLessThan(30);
   });
 });
