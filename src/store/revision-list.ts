@@ -21,7 +21,7 @@ export interface ListChange {
   readonly freed: readonly number[];
 }
 
-export interface ListOptions {
+interface ChangeOptions {
   /** The identity of a version that may be new to the list, encoded. */
   readonly added: Uint8Array | undefined;
   /** The identity of the version that the list stands behind from now on: it is none of its revisions. */
@@ -31,7 +31,7 @@ export interface ListOptions {
 }
 
 /** Takes a version into a list, unless it is there or stands in front of it, and leaves the newest ones. */
-export function changeList(list: Uint8Array, { added, standing, countMax }: ListOptions): ListChange {
+export function changeList(list: Uint8Array, { added, standing, countMax }: ChangeOptions): ListChange {
   const freed: number[] = [];
   const kept: Uint8Array[] = [];
   let entry = added === undefined || isSameUuid(added, standing) ? undefined : entryOf(added);
