@@ -16,9 +16,9 @@ it('shows lines that work as they stand, one after the other', async () => {
   expect(lines.length).toBeGreaterThan(8);
   for (const line of lines) {
     const stdout = await printedBy(line, url);
-    const expected = isWatch(line) ? /^: connected/ : /^\{(?!.*"status":4)/;
+    const expected = isWatch(line) ? /^: connected/ : /^[{[](?!.*"status":4)/;
     expect({ line, stdout }).toEqual({ line, stdout: expect.stringMatching(expected) as string });
-    const shown = /# (\{.*\})$/.exec(line)?.[1];
+    const shown = /# ([{[].*[}\]])$/.exec(line)?.[1];
     if (shown !== undefined) expect(stdout.trim()).toBe(shown);
   }
 });

@@ -1,5 +1,5 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
@@ -71,6 +71,15 @@ describe('The OpenAPI document', () => {
     for (const [path, item] of Object.entries(document.paths)) {
       expect({ path, hasHead: 'head' in item }).toEqual({ path, hasHead: 'get' in item });
     }
+  });
+
+  it('has every parameter and every header that the code reads by its name', async () => {
+    const known = new Set(
+      operations.flatMap(({ parameters = [] }) => parameters).map(({ name }) => name.toLowerCase()),
+    );
+    const names = await namesRead();
+    expect(names.size).toBeGreaterThan(20);
+    expect([...names].filter((name) => !known.has(name) && !usualHeaders.has(name))).toEqual([]);
   });
 
   it('says of every failure when it happens, and names each that has an operation to be met at', () => {
@@ -322,6 +331,37 @@ async function askForDocumentation(client: DocumentedClient): Promise<void> {
     await client.ask(id, 200, asked);
     await client.ask(id, 304, { ...asked, headers: { 'If-None-Match': client.tag } });
   }
+}
+
+/** Of HTTP itself: what is sent is said by the media types, and where from by the client's library. */
+const usualHeaders = new Set([
+  'content-length',
+  'content-type',
+  'content-encoding',
+  'host',
+  'forwarded',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-real-ip',
+]);
+
+const readings = [
+  /\bheader\(\s*c,\s*'([\w-]+)'/g,
+  /(?:query|queryOf\(c\)|c\.req)\??\.(?:get|getAll|query|queries)\('([\w-]+)'/g,
+  /\b(?:flag|integer|seconds|uuidIn)\([^';{]*'([\w-]+)'/g,
+];
+
+/** The names of parameters and headers that stand in the sources of the routes, in lower case. */
+async function namesRead(): Promise<ReadonlySet<string>> {
+  const files = await readdir(new URL('../../src/http/', import.meta.url), { recursive: true });
+  const sources = await Promise.all(
+    files
+      .filter((file) => file.endsWith('.ts') && !file.startsWith('api/'))
+      .map((file) => read(`src/http/${file}`)),
+  );
+  const found = sources.flatMap((source) => readings.flatMap((reading) => [...source.matchAll(reading)]));
+  return new Set(found.map(([, name = '']) => name.toLowerCase()));
 }
 
 /** Every route that a handler answers, such as `GET /kv/*`; not what only says which methods are allowed. */
