@@ -19,6 +19,8 @@ const long = [
   'test/cluster/partition.test.ts',
   'test/cluster/absence.test.ts',
   'test/browser/load.test.ts',
+  'test/cli/transfer.test.ts',
+  'test/cli/values.test.ts',
   'test/cluster/strangers.test.ts',
   'test/simulation/swarm.test.ts',
 ];
