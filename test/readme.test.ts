@@ -1,8 +1,10 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
+import { temporaryFolder } from './node-process.ts';
 import { runNode } from './running-node.ts';
 
 const run = promisify(execFile);
@@ -39,6 +41,28 @@ it('shows lines that work as they stand, one after the other', async () => {
       stdout: expect.stringMatching(/^\{(?!.*"status":4)/) as string,
     });
     const shown = /# (\{.*\})$/.exec(line)?.[1];
+    if (shown !== undefined) expect(stdout.trim()).toBe(shown);
+  }
+});
+
+it('shows commands that work as they stand, one after the other', { timeout: 180_000 }, async () => {
+  const { url } = await runNode();
+  const { path: cwd, remove } = await temporaryFolder();
+  onTestFinished(remove);
+  const main = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+  const env = { PATH: process.env['PATH'], KVS_URL: url };
+  const lines = await linesBelow('From the shell');
+  expect(lines.length).toBeGreaterThan(8);
+  for (const line of lines) {
+    // One that has no end is given one.
+    const ending = line.startsWith('kvs watch') ? 'timeout --preserve-status -s INT 2 ' : '';
+    const kvs = `kvs() { ${ending}node '${main}' "$@"; }; ${line}`;
+    const { code, stdout, stderr } = await run('bash', ['--norc', '-c', kvs], { env, cwd }).then(
+      (output) => ({ code: 0, ...output }),
+      (error: unknown) => error as { code: number; stdout: string; stderr: string },
+    );
+    expect({ line, code, stderr }).toEqual({ line, code: ending === '' ? 0 : 130, stderr: '' });
+    const shown = /# (\{.*\}|\d+ deleted)$/.exec(line)?.[1];
     if (shown !== undefined) expect(stdout.trim()).toBe(shown);
   }
 });

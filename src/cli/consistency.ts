@@ -7,8 +7,7 @@ export const consistencyOption = {
   type: 'string',
   value: 'WHOSE',
   choices: consistencies,
-  summary:
-    'local: what the node has; quorum: the newest that a majority of the members knows. Default: local',
+  summary: 'local, the default: what the node has; quorum: the newest that a majority knows',
 } as const satisfies OptionSpec;
 
 /** @throws UsageError for what is none of the choices */

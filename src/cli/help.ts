@@ -3,7 +3,7 @@ import { exitCodes, exitMeanings } from './exit-codes.ts';
 import { commandNames } from './invocation.ts';
 
 /** Characters of a line of prose. */
-const lineLengthMax = 90;
+const proseWidth = 90;
 
 /** How a command is called: `kvs get PATH [options]`. */
 export function usageOf({ name, words, options }: Command): string {
@@ -65,7 +65,7 @@ function wrapped(text: string): string {
       const lines = [''];
       for (const word of paragraph.split(/\s+/)) {
         const line = lines.at(-1) ?? '';
-        if (line.length + word.length < lineLengthMax)
+        if (line.length + word.length < proseWidth)
           lines[lines.length - 1] = line === '' ? word : `${line} ${word}`;
         else lines.push(word);
       }

@@ -3,6 +3,7 @@ import { encodePrefix } from '../client/encode-path.ts';
 import { fieldsOf, text } from '../client/fields.ts';
 import type { Requester } from '../client/requester.ts';
 import { memberText, objectTexts } from '../core/json-member.ts';
+import { limits } from '../core/limits.ts';
 
 export interface ListedTextsOptions {
   /** What the list asks for, without its `limit` and `cursor`. */
@@ -11,9 +12,6 @@ export interface ListedTextsOptions {
   readonly limit: number | undefined;
   readonly signal: AbortSignal;
 }
-
-/** The most that a node lists on one page. */
-const pageEntriesMax = 1_000;
 
 /**
  * The entries of a list as the node wrote them, page after page. Values are not read, and so keep every digit of their
@@ -31,7 +29,7 @@ export async function* listedTexts(
   while (left > 0) {
     const asked = new URLSearchParams({
       ...query,
-      limit: String(Math.min(left, pageEntriesMax)),
+      limit: String(Math.min(left, limits.listedKeysMax)),
       ...(cursor === undefined ? {} : { cursor }),
     });
     const target = `/kv/${encodePrefix(prefix)}?${asked.toString()}`;

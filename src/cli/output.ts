@@ -29,6 +29,8 @@ export class Output {
   readonly #hasColours: boolean;
   #gathered = '';
   #flushing: NodeJS.Immediate | undefined;
+  /** Settles when all that was written has gone, or failed to. */
+  #sent = Promise.resolve();
   /** True while a line of progress stands on the terminal. */
   #isProgressShown = false;
   #failure: Error | undefined;
@@ -92,6 +94,13 @@ export class Output {
     await this.#send(text);
   }
 
+  /** Waits until all notes are with whoever reads them: a process that ends takes with it what still waits. */
+  async flushNotes(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      this.#stderr.write('', () => resolve());
+    });
+  }
+
   /** A line on standard error. */
   note(text: string): void {
     this.#clearProgress();
@@ -115,11 +124,13 @@ export class Output {
 
   async #send(data: string | Uint8Array): Promise<void> {
     this.#throwFailure();
-    if (data.length === 0) return;
-    this.#clearProgress();
-    await new Promise<void>((resolve) => {
-      this.#stdout.write(data, () => resolve());
-    });
+    if (data.length > 0) {
+      this.#clearProgress();
+      this.#sent = new Promise<void>((resolve) => {
+        this.#stdout.write(data, () => resolve());
+      });
+    }
+    await this.#sent;
     this.#throwFailure();
   }
 

@@ -25,6 +25,7 @@ const goodbyeMs = 1_000;
 export async function runCommand(args: readonly string[]): Promise<void> {
   const output = new Output({ stdout: process.stdout, stderr: process.stderr, env: process.env });
   const code = await endOf(args, output);
+  await output.flushNotes();
   process.exit(code);
 }
 

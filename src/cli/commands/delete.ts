@@ -58,11 +58,22 @@ async function isConfirmed({ client, signal }: Context, prefix: string): Promise
     throw new UsageError('All keys are deleted with --yes only');
   }
   const count = await client.count(prefix, { signal });
-  const asked = createInterface({ input: stdin, output: stderr });
+  const where = prefix === '' ? 'all' : `below ${prefix}/`;
+  return /^y(?:es)?$/i.test((await answerTo(`Delete ${count} keys, ${where}? [y/N] `, signal)).trim());
+}
+
+/** What is typed; nothing at the end of the input. */
+async function answerTo(question: string, signal: AbortSignal): Promise<string> {
+  const asked = createInterface({ input: process.stdin, output: process.stderr });
+  const ended = new AbortController();
+  asked.on('close', () => ended.abort());
+  // A terminal that is read letter by letter gives Ctrl-C as one of them.
+  asked.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
-    const where = prefix === '' ? 'all' : `below ${prefix}/`;
-    const answer = await asked.question(`Delete ${count} keys, ${where}? [y/N] `, { signal });
-    return /^y(?:es)?$/i.test(answer.trim());
+    return await asked.question(question, { signal: AbortSignal.any([signal, ended.signal]) });
+  } catch {
+    signal.throwIfAborted();
+    return '';
   } finally {
     asked.close();
   }
