@@ -71,3 +71,7 @@ export function lineOf({ code, detail, hint }: Failure): string {
 export function noSuchKey(path: string): CommandError {
   return new CommandError('KVS_KEY_NOT_FOUND', `There is no key "${path}"`);
 }
+
+export function noSuchRevision(path: string, revision: string): CommandError {
+  return new CommandError('KVS_REVISION_NOT_FOUND', `There is no revision "${revision}" of "${path}"`);
+}

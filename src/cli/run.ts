@@ -11,7 +11,7 @@ import { failureOf, lineOf, UsageError } from './failure.ts';
 import { helpOf, overview } from './help.ts';
 import { firstWordIn, isCommandName } from './invocation.ts';
 import { Output, ReaderGone } from './output.ts';
-import { secondsAsMs } from './seconds.ts';
+import { waitMsFrom } from './seconds.ts';
 import { urlsFrom } from './urls.ts';
 
 /** How long an answer is waited for, and each further piece of it, ms. */
@@ -102,7 +102,7 @@ function helpCall(command: Command | undefined): string {
 function contextOf(options: Parsed['options'], output: Output, signal: AbortSignal): Context {
   const urls = urlsFrom(options.url, process.env['KVS_URL']);
   const timeoutMs =
-    options.timeout === undefined ? defaultTimeoutMs : secondsAsMs('--timeout', options.timeout);
+    options.timeout === undefined ? defaultTimeoutMs : waitMsFrom('--timeout', options.timeout);
   const client = new KvsClient(urls, { timeoutMs, retries });
   const nodes = new NodeList(urls);
   const requester = new Requester({ nodes, timeoutMs, retries, headers: {}, fetch });

@@ -14,7 +14,16 @@ export function secondsFrom(option: string, text: string): number {
   throw new UsageError(`${option} is a time above 0, such as 30, 0.5, 15m, 12h or 7d, not "${text}"`);
 }
 
-/** The same in whole ms, one at least. */
-export function secondsAsMs(option: string, text: string): number {
-  return Math.max(1, Math.round(secondsFrom(option, text) * 1_000));
+/** The longest that a timer can wait. */
+const waitMsMax = 2_147_483_647;
+
+/**
+ * How long to wait, in whole ms, one at least.
+ *
+ * @throws UsageError for what is no time, or longer than a timer can wait
+ */
+export function waitMsFrom(option: string, text: string): number {
+  const ms = Math.max(1, Math.round(secondsFrom(option, text) * 1_000));
+  if (ms <= waitMsMax) return ms;
+  throw new UsageError(`${option} is 24d at the most, not "${text}"`);
 }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../src/cli/failure.ts';
 import { operationIn } from '../../src/cli/import-line.ts';
 import { startsNode } from '../../src/cli/invocation.ts';
-import { secondsAsMs, secondsFrom } from '../../src/cli/seconds.ts';
+import { secondsFrom, waitMsFrom } from '../../src/cli/seconds.ts';
 import { urlsFrom } from '../../src/cli/urls.ts';
 
 describe('What is started', () => {
@@ -40,8 +40,10 @@ describe('A time', () => {
     expect(() => secondsFrom('--ttl', text)).toThrow(UsageError);
   });
 
-  it('in ms is one at least', () => {
-    expect([secondsAsMs('--timeout', '0.0001'), secondsAsMs('--timeout', '1.5')]).toEqual([1, 1_500]);
+  it('to wait is one ms at least, and no longer than a timer can', () => {
+    const waits = ['0.0001', '1.5', '2147483.647'].map((text) => waitMsFrom('--timeout', text));
+    expect(waits).toEqual([1, 1_500, 2_147_483_647]);
+    expect(() => waitMsFrom('--timeout', '2147483.648')).toThrow('--timeout is 24d at the most');
   });
 });
 

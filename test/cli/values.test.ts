@@ -95,6 +95,15 @@ describe('kvs put and kvs get', () => {
   });
 });
 
+describe('What no header can carry', () => {
+  it.each(['--type', '--if-match', '--if-none-match'])('is refused as %s', async (option) => {
+    expect(await kvs(['put', 'a', '1', option, 'a\nb'])).toMatchObject({
+      code: 2,
+      err: `kvs: KVS_USAGE: ${option} is what a header can carry, not "a\\nb"\n`,
+    });
+  });
+});
+
 describe('Conditions', () => {
   it('hold, or end with 4 and write nothing', async () => {
     const { url } = await runNode();

@@ -2,6 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { defineCommand, type Context } from '../command.ts';
 import { exitCodes, type ExitCode } from '../exit-codes.ts';
 import { noSuchKey, UsageError } from '../failure.ts';
+import { headerText } from '../header-text.ts';
 
 export const deleteCommand = defineCommand({
   name: 'delete',
@@ -20,7 +21,8 @@ export const deleteCommand = defineCommand({
 only all keys (PATH is "" or "/") are never deleted without --yes.`,
   examples: ['kvs delete users/ann', 'kvs delete carts/ --recursive', 'kvs delete carts/ --recursive --yes'],
   async run(context, [path = ''], options) {
-    if (options.recursive !== true) return deleteKey(context, path, options['if-match']);
+    if (options.recursive !== true)
+      return deleteKey(context, path, headerText('--if-match', options['if-match']));
     if (options['if-match'] !== undefined) {
       throw new UsageError('--if-match is about one key and does not go with --recursive');
     }

@@ -1,7 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { noSuchKey } from '../failure.ts';
+import { noSuchKey, noSuchRevision } from '../failure.ts';
 import { entryText } from '../entry-text.ts';
 import { consistencyOption, consistencyOf } from '../consistency.ts';
 
@@ -29,7 +29,7 @@ known of its version.`,
       consistency: consistencyOf(options.consistency),
       signal,
     });
-    if (entry === undefined) throw noSuchKey(path);
+    if (entry === undefined) throw revision === undefined ? noSuchKey(path) : noSuchRevision(path, revision);
     const data = isJson ? `${entryText(entry)}\n` : entry.value;
     if (options.output === undefined) await output.write(data);
     else await writeFile(options.output, data);

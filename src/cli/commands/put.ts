@@ -3,6 +3,7 @@ import { limits } from '../../core/limits.ts';
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { CommandError, UsageError } from '../failure.ts';
+import { headerText } from '../header-text.ts';
 import { secondsFrom } from '../seconds.ts';
 
 export const putCommand = defineCommand({
@@ -35,10 +36,10 @@ where standard input is no terminal, it is what comes there. A value that begins
   ],
   async run({ client, output, isJson, signal }, [path = '', value], options) {
     const written = await client.putBytes(path, await bytesFrom(value, options.file), {
-      contentType: options.type ?? 'application/json',
+      contentType: headerText('--type', options.type) ?? 'application/json',
       ttlSeconds: options.ttl === undefined ? undefined : secondsFrom('--ttl', options.ttl),
-      ifMatch: options['if-match'],
-      ifNoneMatch: options['if-none-match'],
+      ifMatch: headerText('--if-match', options['if-match']),
+      ifNoneMatch: headerText('--if-none-match', options['if-none-match']),
       signal,
     });
     const { uuid, timestamp, created, expiresAt } = written;

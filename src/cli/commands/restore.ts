@@ -1,5 +1,6 @@
 import { defineCommand } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { headerText } from '../header-text.ts';
 
 export const restoreCommand = defineCommand({
   name: 'restore',
@@ -13,7 +14,8 @@ export const restoreCommand = defineCommand({
   },
   examples: ['kvs restore users/ann 3a365a57-d4ab-4cc3-8456-ed3e6221228a'],
   async run({ client, output, isJson, signal }, [path = '', revision = ''], options) {
-    const written = await client.restore(path, revision, { ifMatch: options['if-match'], signal });
+    const ifMatch = headerText('--if-match', options['if-match']);
+    const written = await client.restore(path, revision, { ifMatch, signal });
     const { uuid, timestamp, created, expiresAt } = written;
     if (isJson) await output.json({ uuid, timestamp, created, expires_at: expiresAt });
     else await output.line(uuid);

@@ -14,8 +14,8 @@ kvs restore PATH UUID makes it the current one again.`,
   async run({ client, output, isJson, signal }, [path = '']) {
     const revisions = await client.revisions(path, { signal });
     if (isJson) {
-      for (const { contentType, expiresAt, ...others } of revisions) {
-        await output.json({ ...others, content_type: contentType, expires_at: expiresAt });
+      for (const { uuid, timestamp, contentType, expiresAt, ...others } of revisions) {
+        await output.json({ uuid, timestamp, content_type: contentType, ...others, expires_at: expiresAt });
       }
       return exitCodes.ok;
     }

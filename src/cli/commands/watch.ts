@@ -2,6 +2,7 @@ import type { WatchEvent } from '../../client/types.ts';
 import { defineCommand } from '../command.ts';
 import { eventFields } from '../entry-text.ts';
 import { exitCodes } from '../exit-codes.ts';
+import { headerText } from '../header-text.ts';
 import type { Cell } from '../output.ts';
 
 export const watchCommand = defineCommand({
@@ -20,7 +21,7 @@ for --after.`,
     `kvs watch --json | jq -r 'select(.event == "put") | .path'`,
   ],
   async run({ client, output, isJson, signal }, [path = ''], options) {
-    const events = client.watch(path, { after: options.after, signal });
+    const events = client.watch(path, { after: headerText('--after', options.after), signal });
     for await (const event of events) {
       if (isJson) await output.json(eventFields(event));
       else await output.line(...cellsOf(event));
