@@ -16,12 +16,17 @@ const long = [
   'test/crash.test.ts',
   'test/browser/page.test.ts',
   'test/store/abstract-level-suite.test.ts',
+  'test/cluster/client.test.ts',
+  'test/browser/client.test.ts',
   'test/cluster/partition.test.ts',
   'test/cluster/absence.test.ts',
   'test/browser/load.test.ts',
   'test/cli/transfer.test.ts',
   'test/cli/values.test.ts',
   'test/cluster/strangers.test.ts',
+  'test/client/key-watch.test.ts',
+  'test/client/batch.test.ts',
+  'test/client/faults.test.ts',
   'test/simulation/swarm.test.ts',
 ];
 

@@ -30,6 +30,7 @@ export class Attempts {
   readonly #failures: string[] = [];
   /** Since when a node that asked to be left alone may be asked again, ms since the epoch. */
   readonly #notBeforeMs = new Map<number, number>();
+  readonly #first: number;
   #retriesLeft: number;
   #retried = 0;
   #isBound: boolean;
@@ -39,10 +40,16 @@ export class Attempts {
     this.#call = call;
     this.#nodes = nodes;
     this.#isBound = call.isPinned === true;
-    this.index = call.isPinned === true ? 0 : nodes.preferred;
+    this.#first = call.isPinned === true ? 0 : nodes.preferred;
+    this.index = this.#first;
     this.#untried = new Set(nodes.urls.keys());
     this.#untried.delete(this.index);
     this.#retriesLeft = retries;
+  }
+
+  /** To be called when a node has answered: one that did instead of another is asked first from then on. */
+  hasAnswer(): void {
+    if (this.index !== this.#first) this.#nodes.prefer(this.index, Date.now());
   }
 
   /**
@@ -56,7 +63,7 @@ export class Attempts {
     this.#failures.push(`${this.#nodes.at(this.index)}: ${error.detail}`);
     if (failure.isFinal) {
       // It answers, and what it says goes for all.
-      if (this.#call.isPinned !== true) this.#nodes.answered(this.index, Date.now());
+      this.hasAnswer();
       throw error;
     }
     if (failure.isOpen && this.#call.repeatable === 'never') throw this.#giveUp(error);

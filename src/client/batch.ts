@@ -15,7 +15,7 @@ export interface BatchOptions {
 type Results = AsyncGenerator<BatchResult, void, undefined>;
 
 /** How often a batch without operations looks whether it goes on, ms. */
-const idleMs = 5_000;
+const idleMs = 1_000;
 /** Characters of one request of several: they fit in the buffers of a socket. A longer operation goes alone. */
 const batchRequestCharsMax = 65_536;
 

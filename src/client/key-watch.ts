@@ -104,7 +104,7 @@ export class KeyWatch implements Watch {
     this.#isWell();
     if (event !== undefined) this.#badAnswers = 0;
     // What is listed anew must come from the node that tells what follows.
-    if (event?.event === 'reset') this.#options.requester.nodes.answered(this.#index, Date.now());
+    if (event?.event === 'reset') this.#options.requester.nodes.prefer(this.#index, Date.now());
   }
 
   #isWell(): void {
@@ -151,7 +151,6 @@ export class KeyWatch implements Watch {
     this.#stream = stream;
     this.#index = index;
     this.#hasBegun = true;
-    requester.nodes.answered(index, Date.now());
     return stream;
   }
 

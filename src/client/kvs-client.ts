@@ -59,7 +59,7 @@ export class KvsClient {
       fetch: options.fetch ?? ((input, init) => fetch(input, init)),
     });
     this.#silenceMs = options.silenceMs ?? defaults.silenceMs;
-    this.#streamsBatches = options.streamsBatches ?? isNode();
+    this.#streamsBatches = options.streamsBatches ?? canStream();
   }
 
   /**
@@ -336,13 +336,11 @@ function randomKey(): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
-/** Whether this is Node, and nothing that only looks like it. */
-function isNode(): boolean {
-  const { process, Deno, Bun, document } = globalThis as {
+/** Whether `fetch` sends a body while it reads the answer: under Node, Deno and Bun, and not in a browser. */
+function canStream(): boolean {
+  const { process, document } = globalThis as {
     readonly process?: { readonly versions?: { readonly node?: string } };
-    readonly Deno?: unknown;
-    readonly Bun?: unknown;
     readonly document?: unknown;
   };
-  return [Deno, Bun, document].every((found) => found === undefined) && process?.versions?.node !== undefined;
+  return document === undefined && process?.versions?.node !== undefined;
 }

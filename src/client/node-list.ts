@@ -3,12 +3,12 @@ const awayMs = 60_000;
 
 /**
  * Which node is asked. The first is the first choice; after a failure it is the one that answered instead, until that
- * one fails, or one further up is back.
+ * one fails, or the first is back.
  */
 export class NodeList {
   readonly urls: readonly string[];
   #preferred = 0;
-  #lookedAt = 0;
+  #lookedAtMs = 0;
 
   /** @throws TypeError for what is no URL of a node */
   constructor(urls: string | readonly string[]) {
@@ -25,15 +25,16 @@ export class NodeList {
     return this.urls[index % this.urls.length] ?? '';
   }
 
-  answered(index: number, nowMs: number): void {
-    if (index !== this.#preferred) this.#lookedAt = nowMs;
+  /** From now on this one is asked first. */
+  prefer(index: number, nowMs: number): void {
+    if (index !== this.#preferred) this.#lookedAtMs = nowMs;
     this.#preferred = index;
   }
 
   /** The first one, when it is time to see whether it is back; undefined otherwise. */
   toLookAt(nowMs: number): string | undefined {
-    if (this.#preferred === 0 || nowMs - this.#lookedAt < awayMs) return undefined;
-    this.#lookedAt = nowMs;
+    if (this.#preferred === 0 || nowMs - this.#lookedAtMs < awayMs) return undefined;
+    this.#lookedAtMs = nowMs;
     return this.at(0);
   }
 }

@@ -2,7 +2,7 @@ import type { OperationBuffer } from './operation-buffer.ts';
 import { SentOperations } from './sent-operations.ts';
 
 /** A node waits 30 s for the next line, unless it is configured otherwise: so often it is told that more will come, ms. */
-const idleMs = 5_000;
+const idleMs = 1_000;
 /** Operations that were sent and have no result. While there are so many, no more are sent. */
 const sentOperationsMax = 8_192;
 /** Bytes that go out at one time: of a longer piece nobody would see that it gets on. */

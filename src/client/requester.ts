@@ -56,7 +56,7 @@ export class Requester {
    * @throws KvsClientError; or the reason of the signal
    */
   async retry<T>(call: Retried, attempt: (url: string, index: number) => Promise<T>): Promise<T> {
-    const { isPinned, signal } = call;
+    const { signal } = call;
     this.#lookForFirst();
     const attempts = new Attempts(call, this.nodes, this.retries);
     for (;;) {
@@ -64,7 +64,7 @@ export class Requester {
       const { index } = attempts;
       try {
         const result = await attempt(this.nodes.at(index), index);
-        if (isPinned !== true) this.nodes.answered(index, Date.now());
+        attempts.hasAnswer();
         return result;
       } catch (error) {
         signal?.throwIfAborted();
@@ -111,7 +111,7 @@ export class Requester {
     if (url === undefined) return;
     const call = { method: 'GET', target: '/health/ready', repeatable: 'never', signal: undefined } as const;
     this.#attempt(url, call, () => undefined).then(
-      () => this.nodes.answered(0, Date.now()),
+      () => this.nodes.prefer(0, Date.now()),
       () => undefined,
     );
   }

@@ -18,8 +18,9 @@ export interface ClientOptions {
    */
   readonly silenceMs?: number | undefined;
   /**
-   * Whether a batch is one request that is sent while its answer is read. Only Node is known to do so over HTTP/1.1:
-   * true there, and false elsewhere, where a batch is sent as one request after the other.
+   * Whether a batch is one request that is sent while its answer is read, or one request after the other. Browsers can't
+   * do the former over HTTP/1.1, nor can proxies that gather a request before they pass it on: true under Node, Deno and
+   * Bun unless given, false elsewhere.
    */
   readonly streamsBatches?: boolean | undefined;
 }
@@ -191,9 +192,10 @@ export interface WatchOptions extends CallOptions {
 }
 
 /** A watch under way. It connects when it is opened, or when the first event is asked for. */
-export interface Watch extends AsyncIterableIterator<WatchEvent, undefined> {
+export interface Watch extends AsyncIterable<WatchEvent> {
   /** Settles when the node listens, with the id behind which events come: nothing is missed from then on. */
   open(): Promise<string>;
+  next(): Promise<IteratorResult<WatchEvent, undefined>>;
   /** Ends the watch and its connection, also while an event is waited for. */
   return(): Promise<IteratorResult<WatchEvent, undefined>>;
 }

@@ -87,8 +87,8 @@ export const written: Reply = (response) =>
     .end('{"uuid":"0d5fa7ba-5a92-4b9d-8f5a-3a9d9c8f2a10","timestamp":1672531200000}');
 
 export const problem =
-  (status: number, code: string, headers: Readonly<Record<string, string>> = {}): Reply =>
-  (response) =>
+  (status: number, code: string, headers: Readonly<Record<string, string>> = {}) =>
+  (response: ServerResponse): unknown =>
     response
       .writeHead(status, { 'Content-Type': 'application/problem+json', ...headers })
       .end(JSON.stringify({ type: 'about:blank', status, detail: `It is ${code}`, code }));
