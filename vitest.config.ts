@@ -23,6 +23,8 @@ const long = [
   'test/cluster/absence.test.ts',
   'test/browser/docs.test.ts',
   'test/browser/load.test.ts',
+  'test/cli/transfer.test.ts',
+  'test/cli/values.test.ts',
   'test/cluster/strangers.test.ts',
   'test/client/key-watch.test.ts',
   'test/client/batch.test.ts',

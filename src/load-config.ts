@@ -15,11 +15,15 @@ import {
   type ConfigKey,
   type Field,
 } from './config.ts';
+import { editDistance } from './core/edit-distance.ts';
 import { KvsError } from './core/errors.ts';
-import { oneLine } from './one-line.ts';
+import { oneLine } from './core/one-line.ts';
 
 /** A larger configuration file is refused rather than read to its end. */
 const fileBytesMax = 256 * 1_024;
+
+/** What tells commands, on the same machine, which nodes to ask. */
+const clientVariables = ['KVS_URL'];
 
 /** Pairs of keys of which the first must not exceed the second. */
 const orderedKeys = [
@@ -232,7 +236,7 @@ function readEnvironment(
     check(key, value);
     given.set(key, value);
   }
-  const known = new Set(configKeys.map(environmentName));
+  const known = new Set([...configKeys.map(environmentName), ...clientVariables]);
   for (const name of Object.keys(env)) {
     if (name.startsWith('KVS_') && !known.has(name)) {
       warnings.push(`The environment variable ${printable(name)} means nothing to this node`);
@@ -278,20 +282,6 @@ function knownKeyLike(unknownKey: string): string {
     .toSorted((a, b) => a.distance - b.distance);
   if (nearest === undefined || nearest.distance > Math.max(2, nearest.known.length / 3)) return 'a known key';
   return `a known key (${nearest.known}?)`;
-}
-
-/** How many letters must be put in, taken out or replaced to make one text of the other (Levenshtein 1966). */
-function editDistance(a: string, b: string): number {
-  let row = Array.from({ length: b.length + 1 }, (_unused, at) => at);
-  for (let i = 1; i <= a.length; i++) {
-    const next = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const replaced = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      next.push(Math.min(replaced, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
-    }
-    row = next;
-  }
-  return row[b.length] ?? 0;
 }
 
 function isWildcard(address: string): boolean {

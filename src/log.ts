@@ -1,7 +1,7 @@
 import { styleText } from 'node:util';
 import { createConsola, LogLevels, type LogObject } from 'consola/core';
 import type { LogFields, Logger } from './core/ports.ts';
-import { oneLine } from './one-line.ts';
+import { oneLine } from './core/one-line.ts';
 
 export type LogLevel = keyof Logger;
 

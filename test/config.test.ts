@@ -316,7 +316,7 @@ describe('The environment', () => {
   });
 
   it('is searched for slips of the pen, which are reported', () => {
-    expect(load({ env: { KVS_PROT: '1', PORT: '2' } }).warnings).toEqual([
+    expect(load({ env: { KVS_PROT: '1', PORT: '2', KVS_URL: 'http://a:1' } }).warnings).toEqual([
       'The environment variable KVS_PROT means nothing to this node',
     ]);
   });

@@ -19,7 +19,8 @@ start. Keys that are left out have their defaults; an empty file is a valid one.
 
 Environment variables override the file: \`KVS_\` and the key in capitals, such as \`${environmentName('port')}\` for
 \`port\`. Lists are separated by commas: \`${environmentName('seed_nodes')}=10.0.0.1:8080,10.0.0.2:8080\`. A variable that
-begins with \`KVS_\` and belongs to no key is reported and otherwise ignored. Kubernetes makes such variables for a service
+begins with \`KVS_\` and belongs to no key is reported and otherwise ignored, but for \`KVS_URL\`, which is for
+[commands](cli.md). Kubernetes makes such variables for a service
 named \`kvs\`, \`KVS_PORT\` among them: name the service otherwise, or set \`enableServiceLinks: false\`.
 
 ## Errors

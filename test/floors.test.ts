@@ -107,6 +107,13 @@ const offending: readonly (readonly [string, string, string])[] = [
   ...['xstate', '../../store/level.ts', '../../actors/inspector.ts', '../../config.ts'].map(
     (module) => ['src/http/routes/kv.ts', from(module), restrictedImport] as const,
   ),
+  // Commands speak to nodes through the client, and know nothing of how one is made.
+  ...['zod', 'yaml', 'undici', '../node.ts', '../config.ts', '../http/app.ts', '../store/level.ts'].map(
+    (module) => ['src/cli/run.ts', from(module), restrictedImport] as const,
+  ),
+  ...['hono', '../../run-node.ts', '../../http/value.ts', '../../actors/inspector.ts'].map(
+    (module) => ['src/cli/commands/get.ts', from(module), restrictedImport] as const,
+  ),
   // Metrics stand beside the node, and know by types what they measure.
   ...['xstate', 'hono', 'node:fs', '../store/level.ts', '../http/app.ts', '../cluster.ts'].map(
     (module) => ['src/metrics/meters.ts', from(module), restrictedImport] as const,
@@ -218,6 +225,13 @@ const harmless: readonly (readonly [string, string])[] = [
   ...['hono', 'zod', '../../core/ports.ts', '../problem.ts', './health.ts'].map(
     (module) => ['src/http/routes/kv.ts', from(module)] as const,
   ),
+  ...['node:fs', '../client/kvs-client.ts', '../core/limits.ts', './commands/get.ts'].map(
+    (module) => ['src/cli/run.ts', from(module)] as const,
+  ),
+  ...['node:fs/promises', '../../client/types.ts', '../../core/limits.ts', '../output.ts'].map(
+    (module) => ['src/cli/commands/get.ts', from(module)] as const,
+  ),
+  ['src/run-node.ts', from('./cli/exit-codes.ts')],
   ...['prom-client', '../core/ports.ts', './histogram.ts'].map(
     (module) => ['src/metrics/meters.ts', from(module)] as const,
   ),

@@ -99,7 +99,7 @@ describe.concurrent('The command line', () => {
   it('prints its usage, and the exit codes, for --help', async () => {
     const [code, out, err] = await run(['--help']);
     expect([code, err]).toEqual([0, '']);
-    expect(out).toMatch(/^Usage: kvs \[config\.yaml\]\n/);
+    expect(out).toMatch(/^Usage: kvs COMMAND \.\.\.\n +kvs \[CONFIG\] +starts a node/);
     expect(out).toContain('Exit codes:');
   });
 
@@ -113,7 +113,7 @@ describe.concurrent('The command line', () => {
     async (args) => {
       const [code, out, err] = await run(args);
       expect([code, out]).toEqual([2, '']);
-      expect(err).toMatch(/^kvs: .+ \(kvs --help tells more\)\n$/);
+      expect(err).toMatch(/^kvs: .+ \(kvs (?:start )?--help tells more\)\n$/);
     },
   );
 

@@ -5,7 +5,7 @@ import { KvsError } from '../src/core/errors.ts';
 import { parsePath } from '../src/core/key-path.ts';
 import type { Logger } from '../src/core/ports.ts';
 import type { Version } from '../src/core/version.ts';
-import { oneLine } from '../src/one-line.ts';
+import { oneLine } from '../src/core/one-line.ts';
 import type { Level } from '../src/store/level.ts';
 import { RocksdbLevel } from '../src/store/rocksdb-level.ts';
 import { openVersionStore, type OpenVersionStore } from '../src/store/version-store.ts';

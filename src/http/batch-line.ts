@@ -5,7 +5,7 @@ import type { Clock, WriteRequest } from '../core/ports.ts';
 import { headerPattern } from '../core/version.ts';
 import { assertJson, parseContentType } from './value.ts';
 import { instantAfter, ttlMsFrom } from './ttl.ts';
-import { memberText } from './json-member.ts';
+import { memberText } from '../core/json-member.ts';
 
 /** What one line of a batch asks for. */
 export type BatchRequest = WriteRequest | { readonly kind: 'get'; readonly path: KeyPath };

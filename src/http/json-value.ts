@@ -1,4 +1,5 @@
-import { isJsonType, textOf } from './value.ts';
+import { isJsonType } from '../core/json-type.ts';
+import { textOf } from './value.ts';
 
 /**
  * The members of an object that carry a value: `"value":` with JSON as it was sent, or `"value_base64":` with

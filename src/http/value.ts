@@ -1,8 +1,8 @@
 import { isUtf8 } from 'node:buffer';
 import { KvsError } from '../core/errors.ts';
+import { isJsonType } from '../core/json-type.ts';
 import { limits } from '../core/limits.ts';
 
-const jsonType = /^application\/(?:[\w.+-]+\+)?json\s*(?:;|$)/i;
 const formType = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
 
 /**
@@ -17,11 +17,6 @@ export function parseContentType(sent: string): { contentType: string; isJson: b
   }
   if (type === '' || formType.test(type)) return { contentType: 'application/json', isJson: true };
   return { contentType: type, isJson: isJsonType(type) };
-}
-
-/** `application/json`, and every type that ends in `+json` (RFC 6839). */
-export function isJsonType(contentType: string): boolean {
-  return jsonType.test(contentType);
 }
 
 /**

@@ -20,22 +20,6 @@ const usualHeaders = new Set([
   'x-content-type-options',
 ]);
 
-/** What means the same in every answer of every server. */
-const usualHeaders = new Set([
-  'connection',
-  'content-length',
-  'content-type',
-  'date',
-  'keep-alive',
-  'transfer-encoding',
-  'content-security-policy',
-  'cross-origin-opener-policy',
-  'cross-origin-resource-policy',
-  'referrer-policy',
-  'x-accel-buffering',
-  'x-content-type-options',
-]);
-
 export interface Asked {
   /** One of the operation's paths; the first one unless given. */
   readonly at?: string;

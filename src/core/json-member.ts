@@ -68,3 +68,17 @@ function afterNested(text: string, from: number): number {
     else if ((code === closeBrace || code === closeBracket) && --depth === 0) return at + 1;
   }
 }
+
+/**
+ * The texts of the elements of a JSON array of objects, as they stand there.
+ *
+ * @param text an array that `JSON.parse` takes, with nothing but objects in it
+ */
+export function* objectTexts(text: string): Generator<string, void, undefined> {
+  let at = afterSpace(text, text.indexOf('[') + 1);
+  while (text.charCodeAt(at) === openBrace) {
+    const end = afterNested(text, at);
+    yield text.slice(at, end);
+    at = afterSpace(text, afterSpace(text, end) + 1);
+  }
+}
