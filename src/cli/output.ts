@@ -11,12 +11,13 @@ export type Cell = string | Styled;
 /** A standard stream, as far as it is used. */
 interface Stream extends NodeJS.WritableStream {
   readonly isTTY?: boolean;
+  /** Of a terminal; it looks at `NO_COLOR` and `TERM` too. */
+  hasColors?(): boolean;
 }
 
 export interface OutputOptions {
   readonly stdout: Stream;
   readonly stderr: Stream;
-  readonly env: Readonly<Record<string, string | undefined>>;
 }
 
 /** Lines are written together from this length on, characters; what is shorter when nothing else is left to do. */
@@ -35,12 +36,10 @@ export class Output {
   #isProgressShown = false;
   #failure: Error | undefined;
 
-  constructor({ stdout, stderr, env }: OutputOptions) {
+  constructor({ stdout, stderr }: OutputOptions) {
     this.#stdout = stdout;
     this.#stderr = stderr;
-    // https://no-color.org: set to anything but the empty text.
-    const isRefused = (env['NO_COLOR'] ?? '') !== '' || env['TERM'] === 'dumb';
-    this.#hasColours = stdout.isTTY === true && !isRefused;
+    this.#hasColours = stdout.hasColors?.() === true;
     stdout.on('error', (error: NodeJS.ErrnoException) => {
       this.#failure ??= error.code === 'EPIPE' ? new ReaderGone() : error;
     });

@@ -23,7 +23,7 @@ const goodbyeMs = 1_000;
 
 /** Does what the arguments ask for, and ends the process with the exit code that says how it went. */
 export async function runCommand(args: readonly string[]): Promise<void> {
-  const output = new Output({ stdout: process.stdout, stderr: process.stderr, env: process.env });
+  const output = new Output({ stdout: process.stdout, stderr: process.stderr });
   const code = await endOf(args, output);
   await output.flushNotes();
   process.exit(code);
@@ -34,7 +34,7 @@ async function endOf(args: readonly string[], output: Output): Promise<number> {
   try {
     const code = await perform(args, output, interrupted.signal);
     await output.flush();
-    return interrupted.code() ?? code;
+    return code;
   } catch (error) {
     const code = interrupted.code();
     if (code !== undefined) return code;

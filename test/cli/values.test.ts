@@ -216,6 +216,8 @@ describe('kvs list', () => {
     );
     const all = await kvs(['list', 'many', '-r'], { url });
     expect(new Set(all.out.trim().split('\n')).size).toBe(30_000);
+    const some = await kvs(['list', 'many', '-r', '--limit', '2500'], { url });
+    expect(some.out.trim().split('\n')).toEqual(all.out.split('\n', 2_500));
 
     const cut = new KvsProcess(['list', 'many', '-r', '--json'], { url });
     await once(cut.child.stdout, 'readable');

@@ -67,12 +67,10 @@ async function isConfirmed({ client, signal }: Context, prefix: string): Promise
 /** What is typed; nothing at the end of the input. */
 async function answerTo(question: string, signal: AbortSignal): Promise<string> {
   const asked = createInterface({ input: process.stdin, output: process.stderr });
-  const ended = new AbortController();
-  asked.on('close', () => ended.abort());
   // A terminal that is read letter by letter gives Ctrl-C as one of them.
   asked.on('SIGINT', () => process.kill(process.pid, 'SIGINT'));
   try {
-    return await asked.question(question, { signal: AbortSignal.any([signal, ended.signal]) });
+    return await asked.question(question, { signal });
   } catch {
     signal.throwIfAborted();
     return '';
