@@ -94,19 +94,20 @@ describe('The help of a command', () => {
   });
 });
 
-/** What a file of dist loads at once, and all that this loads; from the comments that name the sources. */
-async function sourcesOf(file: string, seen = new Map<string, string>()): Promise<string> {
-  if (seen.has(file)) return '';
+/** The sources of what a file of dist loads at once, and of all that this loads; as its source maps name them. */
+async function sourcesOf(file: string, seen = new Set<string>()): Promise<string[]> {
+  if (seen.has(file)) return [];
+  seen.add(file);
   const text = await readFile(file, 'utf8');
-  seen.set(file, text);
-  const imports = [...text.matchAll(/\b(?:from|import) "(\.\/[^"]+)"/g)].map(([, path = '']) => path);
-  const texts = await Promise.all(imports.map((path) => sourcesOf(join(dirname(file), path), seen)));
-  return text + texts.join('');
+  const map = JSON.parse(await readFile(`${file}.map`, 'utf8')) as { readonly sources: readonly string[] };
+  const imports = [...text.matchAll(/\b(?:from|import) ?"(\.\/[^"]+)"/g)].map(([, path = '']) => path);
+  const loaded = await Promise.all(imports.map((path) => sourcesOf(join(dirname(file), path), seen)));
+  return [...map.sources.map((source) => source.replace('../', '')), ...loaded.flat()];
 }
 
 it('loads neither the store nor the configuration for a command, and no command for a node', async () => {
   const dist = dirname(main);
-  const chunk = async (prefix: RegExp): Promise<string> => {
+  const chunk = async (prefix: RegExp): Promise<string[]> => {
     const names = (await readdir(dist)).filter((name) => prefix.test(name) && name.endsWith('.js'));
     return sourcesOf(join(dist, names[0] ?? ''));
   };
@@ -115,10 +116,12 @@ it('loads neither the store nor the configuration for a command, and no command 
     await chunk(/^run-\w{8}\./),
     await chunk(/^run-node-/),
   ];
-  expect(start).toContain('// src/cli/invocation.ts');
-  expect(start).not.toMatch(/\/\/ (?:src\/cli\/(?:run|commands)|src\/run-node|node_modules)/);
-  expect(command).toContain('// src/cli/commands/get.ts');
-  expect(command).not.toMatch(/\/\/ (?:src\/(?:store|actors|http|peers|config|node)|node_modules)/);
-  expect(node).toContain('// src/load-config.ts');
-  expect(node).not.toMatch(/\/\/ src\/(?:cli\/commands|client|store)/);
+  const among = (sources: readonly string[], wanted: RegExp) =>
+    sources.filter((source) => wanted.test(source));
+  expect(start).toContain('src/cli/invocation.ts');
+  expect(among(start, /^(?:src\/cli\/(?:run|commands)|src\/run-node|node_modules)/)).toEqual([]);
+  expect(command).toContain('src/cli/commands/get.ts');
+  expect(among(command, /^(?:src\/(?:store|actors|http|peers|config|node)|node_modules)/)).toEqual([]);
+  expect(node).toContain('src/load-config.ts');
+  expect(among(node, /^src\/(?:cli\/commands|client|store)/)).toEqual([]);
 });

@@ -353,6 +353,9 @@ describe('A watch that comes back with the last id it had', () => {
     const reset = 'reset It is not known any more what happened since';
     const trimmed = await watch('', old);
     await trimmed.untilTold(reset);
+    // Whoever was told of no death before the clock goes ahead has missed none.
+    clock.ms++;
+    await untilClockIsTold(watch, clock.ms);
     clock.ms += 25 * hourMs;
     await untilClockIsTold(watch, clock.ms);
     const late = await watch('', first.events.at(-1)?.id);
