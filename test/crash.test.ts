@@ -10,7 +10,7 @@ import { NodeProcess, temporaryFolder } from './node-process.ts';
 import { audit } from './store/audit.ts';
 
 const rounds = 20;
-const writesPerRound = 1000;
+const writesPerRound = 500;
 const connections = 64;
 /** Written again and again, so that commits move revisions too. */
 const rewrittenKey = 'rewritten';
