@@ -229,9 +229,14 @@ const harmless: readonly (readonly [string, string])[] = [
     (module) => ['src/node.ts', from(module)] as const,
   ),
   ['src/node.ts', use('[Date.now(), Math.random()]')],
-  ...['preact', '@preact/signals', './ask.ts', './model/chart.ts', './views/keys.tsx'].map(
-    (module) => ['src/page/live.ts', from(module)] as const,
-  ),
+  ...[
+    'preact',
+    '@preact/signals',
+    '../client/event-parser.ts',
+    './ask.ts',
+    './model/chart.ts',
+    './views/keys.tsx',
+  ].map((module) => ['src/page/live.ts', from(module)] as const),
   ...['preact/hooks', 'uplot', '../live.ts', '../model/chart.ts', '../parts/icon.tsx'].map(
     (module) => ['src/page/views/overview.tsx', from(module)] as const,
   ),

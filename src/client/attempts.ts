@@ -27,7 +27,7 @@ export class Attempts {
   readonly #nodes: NodeList;
   readonly #untried: Set<number>;
   /** What each node said, for whoever gets none of them to answer. */
-  readonly #failures: string[] = [];
+  readonly #failures = new Set<string>();
   /** Since when a node that asked to be left alone may be asked again, ms since the epoch. */
   readonly #notBeforeMs = new Map<number, number>();
   readonly #first: number;
@@ -60,7 +60,7 @@ export class Attempts {
   afterFailure(cause: unknown): number {
     const failure = failureOf(cause);
     const { error } = failure;
-    this.#failures.push(`${this.#nodes.at(this.index)}: ${error.detail}`);
+    this.#failures.add(`${this.#nodes.at(this.index)}: ${error.detail}`);
     if (failure.isFinal) {
       // It answers, and what it says goes for all.
       this.hasAnswer();
@@ -82,9 +82,10 @@ export class Attempts {
   }
 
   #giveUp(last: KvsClientError): KvsClientError {
-    if (this.#failures.length === 1 && last.status !== 0) return last;
     const { code, status, retryAfterSeconds } = last;
-    const detail = [...new Set(this.#failures)].join('; ');
+    // What a node says is complete by itself.
+    if (this.#failures.size === 1 && status !== 0 && code !== 'KVS_BAD_ANSWER') return last;
+    const detail = [...this.#failures].join('; ');
     return new KvsClientError({ code, status, detail, retryAfterSeconds, cause: last });
   }
 }

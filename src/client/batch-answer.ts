@@ -16,9 +16,9 @@ export class BatchAnswer {
     answer.patience.pause();
   }
 
-  /** To be called when something went out: the results of what was sent must come in time, if anybody waits for them. */
+  /** To be called when something went out: what the node is to say must come in time, if anybody waits for it. */
   watchOver(): void {
-    if (this.#isRead && this.#sent.size > 0) this.#answer.patience.renew();
+    if (this.#isRead && this.#sent.isAwaited) this.#answer.patience.renew();
     else this.#answer.patience.pause();
   }
 

@@ -78,6 +78,7 @@ async function* sendGroup(
   const answer = await requester.retry(call, (url) => post(requester, url, body, signal));
   const sent = new SentOperations();
   for (const line of group) sent.add(line);
+  sent.complete();
   yield* new BatchAnswer(answer, sent).results();
 }
 

@@ -239,14 +239,14 @@ export class KvsClient {
     return this.#get('/health', { signal }, healthOf);
   }
 
-  /** Drops a member that is gone for good. */
+  /** Drops a member that is gone for good. It is not tried again when it may have been done. */
   async forget(id: string, { signal }: CallOptions = {}): Promise<void> {
     const call: Call = {
       method: 'POST',
       target: '/members/forget',
       headers: { 'Content-Type': 'application/json' },
       body: JSON.stringify({ id }),
-      repeatable: 'anywhere',
+      repeatable: 'never',
       signal,
     };
     await this.#requester.call(call, () => undefined);

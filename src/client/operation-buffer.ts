@@ -72,7 +72,9 @@ export class OperationBuffer {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#isDone = true;
+    this.#lines = [];
     this.#onTaken();
+    this.#onFilled();
     // It may wait for an operation that never comes, and whoever closes must not.
     if (!this.#isExhausted) void this.#endSource();
   }

@@ -51,7 +51,10 @@ export class OperationStream {
     await this.#released;
     await this.sent.fewerThan(sentOperationsMax);
     const lines = await this.#buffer.take(idleMs);
-    if (lines === undefined) return;
+    if (lines === undefined) {
+      this.sent.complete();
+      return;
+    }
     if (lines.length === 0) {
       this.sent.addBlank();
       this.#pieces.push(blankLine);

@@ -75,7 +75,8 @@ export class Requester {
 
   /** As `fetch`, of a node, with the headers of the client. What a browser has in its cache is no answer of a node. */
   fetch(url: string, target: string, init: RequestInit): Promise<Response> {
-    const headers = { ...this.#headers, ...(init.headers as Record<string, string> | undefined) };
+    const headers = new Headers(this.#headers);
+    new Headers(init.headers).forEach((value, name) => headers.set(name, value));
     const usual = { cache: 'no-store', redirect: 'manual' } as const;
     return this.#fetch(`${url}${target}`, { ...usual, ...init, headers });
   }

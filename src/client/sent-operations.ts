@@ -9,10 +9,22 @@ export class SentOperations {
   /** By their number in the request, in its order. */
   readonly #waiting = new Map<number, NumberedLine>();
   #linesSent = 0;
+  #isComplete = false;
   #onResult: () => void = () => undefined;
 
+  /** Without a result. */
   get size(): number {
     return this.#waiting.size;
+  }
+
+  /** True when the node is to say something: results, or that the answer is over. */
+  get isAwaited(): boolean {
+    return this.#isComplete || this.#waiting.size > 0;
+  }
+
+  /** No more will be sent. */
+  complete(): void {
+    this.#isComplete = true;
   }
 
   /** Settles when there are fewer than `max`. */

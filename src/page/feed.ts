@@ -1,6 +1,6 @@
+import { EventParser } from '../client/event-parser.ts';
 import { ask } from './ask.ts';
 import type { ClusterAnswer } from './model/answers.ts';
-import { EventParser } from './model/event-parser.ts';
 import type { Transition } from './model/timeline.ts';
 
 /** Who is told what comes of the stream. */

@@ -210,6 +210,17 @@ describe.each([
     await expect(collect(client.batch(puts(3)))).rejects.toMatchObject({ code: 'KVS_TIMEOUT' });
   });
 
+  it('fails when the answer has no end', async () => {
+    const server = await EagerServer.start(async (response) => {
+      response.writeHead(200, ndjson).flushHeaders();
+      await server.hasReceived('"k2"');
+      const lines = streamsBatches ? [2, 3, 4] : [1, 2, 3];
+      for (const line of lines) response.write(`{"line":${line},"status":204}\n`);
+    });
+    const client = new KvsClient(server.url, { streamsBatches, timeoutMs: 500 });
+    await expect(collect(client.batch(puts(3)))).rejects.toMatchObject({ code: 'KVS_TIMEOUT' });
+  });
+
   it.each([
     ['no JSON', '{"line":'],
     ['no result', '[]'],

@@ -1,7 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Activity } from '../../src/page/model/activity.ts';
-import { EventParser } from '../../src/page/model/event-parser.ts';
 import { eventText } from '../../src/page/model/format.ts';
 import { Samples, samplesMax } from '../../src/page/model/samples.ts';
 import { everything, Timeline, timelineMax, type Transition } from '../../src/page/model/timeline.ts';
@@ -11,26 +9,6 @@ function transition(id: number, actor = 'syncer', to = 'idle'): Transition {
 }
 
 const idsOf = (timeline: Timeline) => timeline.shown.map(({ id }) => id);
-
-describe('A stream of events', () => {
-  it('comes out the same however it is cut into pieces', () => {
-    const text =
-      ': hello\n\nid: 1\nevent: transition\ndata: {"a":1}\n\nevent: gap\r\ndata: {}\r\n\r\n: still here\n\ndata: x\ndata: y\n\n';
-    const expected = [
-      { type: 'transition', data: '{"a":1}', id: '1' },
-      { type: 'gap', data: '{}', id: undefined },
-      { type: 'message', data: 'x\ny', id: undefined },
-    ];
-    fc.assert(
-      fc.property(fc.array(fc.integer({ min: 1, max: text.length - 1 })), (cuts) => {
-        const places = [0, ...cuts.toSorted((a, b) => a - b), text.length];
-        const parser = new EventParser();
-        const events = places.slice(1).flatMap((end, index) => parser.push(text.slice(places[index], end)));
-        expect(events).toEqual(expected);
-      }),
-    );
-  });
-});
 
 describe('The timeline', () => {
   it('shows what comes, newest first, and forgets the oldest', () => {
