@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer as createHttpServer } from 'node:http';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { runNode } from '../running-node.ts';
 import { kvs, KvsProcess, seed } from './kvs-process.ts';
@@ -168,7 +170,7 @@ describe('kvs import', () => {
     const { code, err } = await run.ended();
     expect(code).toBe(5);
     expect(linesOf(err).at(-1)).toMatch(/^kvs: KVS_UNREACHABLE: /);
-    const next = Number(/go on with: kvs import FILE --from-line (\d+)\n/.exec(err)?.[1]);
+    const next = Number(/go on with: kvs import FILE --from-line (\d+)\)\n$/.exec(err)?.[1]);
     // Of more than some thousands the client does not wait for the results.
     expect(next).toBeGreaterThan(5_000);
 
@@ -184,6 +186,28 @@ describe('kvs import', () => {
     const { code, err } = await kvs(['import'], { url, input: '{"path":"a","value":1}\n' });
     expect(code).toBe(1);
     expect(err).toContain('KVS_READ_ONLY');
+  });
+
+  it('stops at the first line that the node can not carry out for now, however right the line is', async () => {
+    const { url } = await fullNode();
+    const input = '{"path":"a","value":1}\n{"path":"b","value":2}\n{"path":"c","value":3}\n';
+    const { code, out, err } = await kvs(['import'], { url, input });
+    expect({ code, out, err }).toEqual({
+      code: 1,
+      out: '',
+      err: 'kvs: KVS_STORAGE_FULL: line 2: No space is left (1 stored; go on with: kvs import FILE --from-line 2)\n',
+    });
+  });
+
+  it('says from which line to go on when it is interrupted', async () => {
+    const { url } = await runNode();
+    const run = new KvsProcess(['import'], { url });
+    run.child.stdin.write('{"path":"a","value":1}\n');
+    await untilStored(url, 1);
+    run.child.kill('SIGINT');
+    const { code, out, err } = await run.ended();
+    expect({ code, out }).toEqual({ code: 130, out: '' });
+    expect(err).toMatch(/^kvs: [01] stored; go on with: kvs import FILE --from-line [12]\n$/);
   });
 
   it('says in one line that there is no such file', async () => {
@@ -224,4 +248,29 @@ async function gateTo(url: string): Promise<{ url: string; cut(): void }> {
   };
   onTestFinished(cut);
   return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, cut };
+}
+
+/** A stand-in for a node whose disk is full after the first write of a batch. */
+async function fullNode(): Promise<{ url: string }> {
+  const server = createHttpServer((request, response) => {
+    response.writeHead(200, { 'Content-Type': 'application/x-ndjson' });
+    response.flushHeaders();
+    const full = { status: 507, code: 'KVS_STORAGE_FULL', detail: 'No space is left' };
+    let number = 0;
+    let stored = 0;
+    createInterface(request).on('line', (text) => {
+      number++;
+      if (text === '') return;
+      const result = stored++ === 0 ? { status: 201, uuid: 'a', timestamp: 1 } : full;
+      response.write(`${JSON.stringify({ line: number, ...result })}\n`);
+    });
+    request.on('end', () => response.end());
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  onTestFinished(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import type { BatchResult, Operation } from '../../client/types.ts';
 import { defineCommand, type Context } from '../command.ts';
 import { exitCodes } from '../exit-codes.ts';
-import { CommandError, UsageError } from '../failure.ts';
+import { CommandError, failureOf, UsageError } from '../failure.ts';
 import { operationIn } from '../import-line.ts';
 import { linesOf } from '../line-reader.ts';
 import { wholeNumber } from '../whole-number.ts';
@@ -17,7 +17,7 @@ export const importCommand = defineCommand({
   details: `Each line is a JSON object with path, and value (JSON) or value_base64; content_type, and expires_at (ms since the
 epoch) or ttl (seconds) if wanted. What has expired by now is left out. Values get new versions and replace what is there.
 A line that is wrong is told of, and the others are written; the exit code is 1 then. When the node goes away, or takes
-no more writes, the last line on standard error says from which line to go on: what came before is kept.`,
+no more writes, or at SIGINT, it says from which line to go on: what came before is kept.`,
   examples: [
     'kvs import everything.ndjson',
     'kvs import everything.ndjson --from-line 120001',
@@ -63,8 +63,7 @@ class Import {
     try {
       for await (const result of client.batch(this.#operations(chunks), { signal })) this.#take(result);
     } catch (error) {
-      if (this.#line > 0) output.note(`kvs: ${this.#advice()}`);
-      throw error;
+      throw this.#broken(error);
     }
     const [stored, expired, failed] = [this.#stored, this.#expired, this.#failed];
     if (isJson) await output.json({ stored, expired, failed });
@@ -140,6 +139,17 @@ class Import {
     this.#shownAt = now;
     const rate = Math.round(this.#stored / ((now - this.#startedAt) / 1_000));
     this.#context.output.progress(`${this.#stored} stored, ${this.#failed} failed, ${rate}/s`);
+  }
+
+  /** What ended it, with how to go on. */
+  #broken(cause: unknown): unknown {
+    const { output, signal } = this.#context;
+    if (this.#line === 0) return cause;
+    const hint = this.#advice();
+    // Of an interruption nothing else is told.
+    if (signal.aborted) output.note(`kvs: ${hint}`);
+    const { code, detail } = failureOf(cause);
+    return new CommandError(code, detail, { hint, cause });
   }
 
   /** Results come in the order of the lines, so what comes before the first one without a result is done. */
