@@ -130,43 +130,45 @@ describe('kvs debug', () => {
 });
 
 describe('kvs revisions and kvs restore', () => {
-  const revision = {
-    uuid: '11111111-1111-4111-8111-111111111111',
-    timestamp: 1_700_000_000_000,
-    content_type: 'application/json',
-    bytes: 7,
-    deleted: false,
-    current: true,
-    origin: 'node1',
-  };
-  const deleted = {
-    ...revision,
-    uuid: '22222222-2222-4222-8222-222222222222',
-    deleted: true,
-    current: false,
-  };
-
-  it('list versions, the newest first, and write one anew', async () => {
-    const { url } = await answering({
-      '/kv/a/b?revisions': { path: 'a/b', revisions: [revision, deleted] },
-      [`/kv/a/b?restore=${deleted.uuid}`]: { uuid: revision.uuid, timestamp: revision.timestamp },
-    });
-    const [shown, json, restored] = await Promise.all([
+  it('list versions, the newest first, read one and write it anew', async () => {
+    const { url } = await runNode({ node_id: 'node1' });
+    await kvs(['put', 'a/b', '"first"'], { url });
+    await kvs(['delete', 'a/b'], { url });
+    await kvs(['put', 'a/b', '"third"'], { url });
+    const [shown, json] = await Promise.all([
       kvs(['revisions', 'a/b'], { url }),
       kvs(['revisions', 'a/b', '--json'], { url }),
-      kvs(['restore', 'a/b', deleted.uuid], { url }),
     ]);
-    expect(rowsOf(shown.out).slice(1)).toEqual([
-      [revision.uuid, '2023-11-14T22:13:20.000Z', 'node1', '7', 'application/json'],
-      [deleted.uuid, '2023-11-14T22:13:20.000Z', 'node1', 'deleted'],
+    const revisions = json.out
+      .trim()
+      .split('\n')
+      .map(
+        (line) => JSON.parse(line) as { uuid: string; deleted: boolean; current: boolean; origin: string },
+      );
+    expect(revisions).toMatchObject([
+      { deleted: false, current: true, origin: 'node1' },
+      { deleted: true, current: false },
+      { deleted: false, current: false },
     ]);
-    expect(
-      json.out
-        .trim()
-        .split('\n')
-        .map((line) => JSON.parse(line) as object),
-    ).toEqual([revision, deleted]);
-    expect(restored).toMatchObject({ code: 0, out: `${revision.uuid}\n` });
+    const rows = rowsOf(shown.out).slice(1);
+    expect(rows.map(([uuid]) => uuid)).toEqual(revisions.map(({ uuid }) => uuid));
+    expect(rows.map((row) => row.slice(2))).toEqual([
+      ['node1', '7', 'application/json'],
+      ['node1', 'deleted'],
+      ['node1', '7', 'application/json'],
+    ]);
+    const first = revisions[2]?.uuid ?? '';
+    expect(await kvs(['get', 'a/b', '--revision', first], { url })).toMatchObject({
+      code: 0,
+      out: '"first"',
+    });
+    const restored = await kvs(['restore', 'a/b', first], { url });
+    expect(restored).toMatchObject({ code: 0, out: expect.stringMatching(/^[0-9a-f-]{36}\n$/) as string });
+    expect(restored.out.trim()).not.toBe(first);
+    expect(await kvs(['get', 'a/b', '--consistency', 'quorum'], { url })).toMatchObject({ out: '"first"' });
+    expect(await kvs(['restore', 'a/b', '11111111-1111-4111-8111-111111111111'], { url })).toMatchObject({
+      code: 3,
+    });
   });
 });
 
