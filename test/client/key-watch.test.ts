@@ -1,12 +1,12 @@
 import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { KvsClient, type ClientOptions, type Watch, type WatchEvent } from '../../src/client/client.ts';
 import { Link } from '../cluster/link.ts';
 import { startApp, type StartedApp } from '../http/harness.ts';
 import { runNode } from '../running-node.ts';
 import { collect } from './collect.ts';
-import { deadUrl, problem, ScriptedServer, type Reply } from './scripted-server.ts';
+import { deadUrl, problem, ScriptedServer, type Received, type Reply } from './scripted-server.ts';
 
 interface Watched extends StartedApp {
   readonly link: Link;
@@ -189,12 +189,41 @@ describe('A watch', () => {
   });
 
   it('takes no time that its reader takes for silence', async () => {
-    const server = await ScriptedServer.start(stream('1', put('2', 'a') + put('3', 'b')));
-    const watched = ended(new KvsClient(server.url, { silenceMs: 100 }).watch(''));
-    await next(watched);
-    await new Promise((resolve) => setTimeout(resolve, 300));
+    let response: ServerResponse | undefined;
+    const server = await ScriptedServer.start((opened) => (response = begin(opened, '1')));
+    const watched = ended(new KvsClient(server.url, { silenceMs: 500 }).watch(''));
+    await watched.open();
+    const first = next(watched);
+    response?.write(put('2', 'a'));
+    expect(await first).toMatchObject({ path: 'a' });
+    await new Promise((resolve) => setTimeout(resolve, 1_000));
+    response?.write(put('3', 'b'));
     expect(await next(watched)).toMatchObject({ path: 'b' });
     expect(server.received.length).toBe(1);
+  });
+
+  it('has what is listed anew come from the node that tells what follows, also where its own is back', async () => {
+    const list: Reply = (response) => response.end('{"prefix":"","keys":[],"next":null}');
+    const isWatch = ({ url }: Received) => url.endsWith('?watch');
+    let watches = 0;
+    const first = await ScriptedServer.start((response, received) => {
+      if (!isWatch(received)) return list(response, received);
+      return ++watches === 1 ? begin(response, 'a').end() : problem(503, 'KVS_OVERLOADED')(response);
+    });
+    const told = stream('b', 'id: b\nevent: reset\ndata: {"reason":"another store"}\n\n');
+    const second = await ScriptedServer.start((response, received) =>
+      isWatch(received) ? told(response, received) : list(response, received),
+    );
+    const client = new KvsClient([first.url, second.url]);
+    const watched = ended(client.watch(''));
+    const coming = next(watched);
+    await first.has(2);
+    const now = Date.now();
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(now + 6_000);
+    onTestFinished(() => clock.mockRestore());
+    expect(await coming).toMatchObject({ event: 'reset' });
+    await collect(client.list('', { recursive: true }));
+    expect(second.asked).toEqual(['GET /kv/?watch', 'GET /kv/?recursive=true&limit=1000']);
   });
 
   it('goes to another node when its own is gone for seconds, and says that it can’t know what was missed', async () => {
