@@ -52,8 +52,8 @@ export function uuidIn(query: URLSearchParams, name: string): string | undefined
   throw new KvsError('KVS_BAD_REQUEST', `${name} is a UUID, such as the ETag of a value without its quotes`);
 }
 
-/** Whole or decimal, such as `30` or `0.25`. */
-const secondsPattern = /^\d{1,9}(?:\.\d{1,9})?$/;
+/** Seconds, whole or decimal, such as `30` or `0.25`. */
+export const secondsPattern = /^\d{1,10}(?:\.\d{1,9})?$/;
 
 /**
  * A number of seconds from 0 on; undefined when it is not there.

@@ -1,3 +1,4 @@
+import { prefersGzip } from './accept-encoding.ts';
 import { send } from './answer.ts';
 import { header, type KvsContext } from './context.ts';
 import type { PageFile } from './page-files.ts';
@@ -18,7 +19,7 @@ const secondsOfYear = 31_536_000;
 
 /** Answers with a file, packed for whoever takes that; or 304 to whoever has it. */
 export function sendFile(c: KvsContext, file: PageFile): Response {
-  const isZipped = /\bgzip\b/.test(header(c, 'accept-encoding') ?? '');
+  const isZipped = prefersGzip(header(c, 'accept-encoding'));
   const headers = headersOf(file, isZipped);
   const known = header(c, 'if-none-match')?.split(/\s*,\s*/) ?? [];
   if (known.includes(headers['ETag'] ?? '')) return send(c, { status: 304, headers, body: null });

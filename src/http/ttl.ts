@@ -2,10 +2,7 @@ import { KvsError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
 import type { Version } from '../core/version.ts';
 import { header, type KvsContext } from './context.ts';
-import { queryOf } from './query.ts';
-
-/** Seconds in decimal, such as `90` or `0.25`. */
-const secondsPattern = /^\d{1,10}(?:\.\d{1,9})?$/;
+import { queryOf, secondsPattern } from './query.ts';
 
 /** The headers that say how long a value lives; unstorage's driver `http` knows the second one. */
 const ttlHeaders = ['kvs-ttl', 'x-ttl'];

@@ -48,6 +48,8 @@ describe('The OpenAPI document', () => {
     expect([known.status, await known.text(), known.headers.get('ETag')]).toEqual([304, '', tag]);
     const packed = await app.request('/openapi.json', { headers: { 'Accept-Encoding': 'gzip' } });
     expect(packed.headers.get('Content-Encoding')).toBe('gzip');
+    const refused = await app.request('/openapi.json', { headers: { 'Accept-Encoding': 'gzip;q=0' } });
+    expect(refused.headers.get('Content-Encoding')).toBeNull();
   });
 
   it('has the version of the package', async () => {

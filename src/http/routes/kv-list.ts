@@ -1,5 +1,5 @@
 import { KvsError } from '../../core/errors.ts';
-import { parseEncodedPath, parsePath, type KeyPath } from '../../core/key-path.ts';
+import { parsePath, type KeyPath } from '../../core/key-path.ts';
 import { limits } from '../../core/limits.ts';
 import type { ListedKey, ListOptions } from '../../core/ports.ts';
 import { send, sendStream } from '../answer.ts';
@@ -10,22 +10,9 @@ import { plainValue } from '../plain-value.ts';
 import { flag, integer, queryOf } from '../query.ts';
 import { isGone, unhurried } from '../unhurried.ts';
 import { assertTakesWrites } from '../writable.ts';
+import { prefixOf, type Prefix } from './kv-path.ts';
 
 const defaultLimit = 100;
-const routeLength = '/kv/'.length;
-const slash = '/'.charCodeAt(0);
-
-/** True for the path of a request that names a prefix rather than a key: `/kv/users/`, or `/kv/` for everything. */
-export function isPrefix(path: string): boolean {
-  return path.charCodeAt(path.length - 1) === slash;
-}
-
-export interface Prefix {
-  /** Undefined: the top of the hierarchy. */
-  readonly path: KeyPath | undefined;
-  /** What the path of everything below begins with: empty, or with a slash at its end. */
-  readonly text: string;
-}
 
 /** What a client wants of a list. */
 type Wanted = Pick<ListOptions, 'depth' | 'isReverse' | 'withValues' | 'after'> & {
@@ -146,27 +133,6 @@ export class KvList {
       if (!hasMore || !isWanted()) return deleted;
     }
   }
-}
-
-/**
- * The prefix that a request names.
- *
- * @throws KvsError KVS_BAD_PATH
- */
-export function prefixOf(c: KvsContext): Prefix {
-  return prefixIn(c.req.path);
-}
-
-/**
- * The prefix that a path of a request ends with, the slash included.
- *
- * @throws KvsError KVS_BAD_PATH
- */
-export function prefixIn(requestPath: string): Prefix {
-  const encoded = requestPath.slice(routeLength);
-  if (encoded === '') return { path: undefined, text: '' };
-  const path = parseEncodedPath(encoded.slice(0, -1));
-  return { path, text: `${path}/` };
 }
 
 /** @throws KvsError KVS_BAD_REQUEST */

@@ -1,16 +1,14 @@
 import { KvsError } from '../../core/errors.ts';
-import { parseEncodedPath } from '../../core/key-path.ts';
 import { limits } from '../../core/limits.ts';
 import type { Version } from '../../core/version.ts';
 import { onlyValues } from '../consistency.ts';
 import type { HttpDeps, KvsContext } from '../context.ts';
 import { seconds } from '../query.ts';
 import { isGone, unhurried } from '../unhurried.ts';
-import { isPrefix } from './kv-list.ts';
+import { isPrefix, keyPathOf } from './kv-path.ts';
 import { isOfRevisions } from './kv-revisions.ts';
 import { isWatch } from './kv-watch.ts';
 
-const prefixLength = '/kv/'.length;
 const defaultTimeoutSeconds = 5;
 
 /** `GET /kv/{path}?consistency=quorum`: what a majority of the members vouches for. */
@@ -30,7 +28,7 @@ export class KvQuorum {
    */
   async read(c: KvsContext, query: URLSearchParams): Promise<Version | undefined | 'gone'> {
     if (isPrefix(c.req.path) || isWatch(query) || isOfRevisions(query)) throw onlyValues();
-    const path = parseEncodedPath(c.req.path.slice(prefixLength));
+    const path = keyPathOf(c);
     const timeout = seconds(query, 'timeout', limits.quorumTimeoutSecondsMax) ?? defaultTimeoutSeconds;
     const timeoutMs = Math.round(1_000 * timeout);
     const { quorum, closing } = this.#deps;

@@ -1,5 +1,5 @@
 import { KvsError } from '../../core/errors.ts';
-import { parseEncodedPath, type KeyPath } from '../../core/key-path.ts';
+import type { KeyPath } from '../../core/key-path.ts';
 import type { Revision } from '../../core/ports.ts';
 import type { Version } from '../../core/version.ts';
 import { send } from '../answer.ts';
@@ -8,9 +8,8 @@ import { conditionOf } from '../conditions.ts';
 import type { HttpDeps, KvsContext } from '../context.ts';
 import { flag, uuidIn } from '../query.ts';
 import { sendVersion, sendWritten } from './kv-answer.ts';
+import { keyPathOf } from './kv-path.ts';
 import { assertTakesWrites } from '../writable.ts';
-
-const prefixLength = '/kv/'.length;
 
 /** `/kv/{path}?revisions`, `?revision=UUID` and `?restore=UUID`: the versions of a key that this node still has. */
 export class KvRevisions {
@@ -34,7 +33,7 @@ export class KvRevisions {
   }
 
   async #list(c: KvsContext): Promise<Response> {
-    const path = pathOf(c);
+    const path = keyPathOf(c);
     const revisions = await this.#deps.storeView.revisions(path);
     if (revisions.length === 0) throw new KvsError('KVS_KEY_NOT_FOUND', 'There is no such key');
     const body = JSON.stringify({ path, revisions: revisions.map(memberOf) });
@@ -43,7 +42,7 @@ export class KvRevisions {
   }
 
   async #value(c: KvsContext, uuid: string): Promise<Response> {
-    return sendVersion(c, await this.#find(pathOf(c), uuid), this.#deps.clock.now());
+    return sendVersion(c, await this.#find(keyPathOf(c), uuid), this.#deps.clock.now());
   }
 
   /** The value is written anew, as any client could have done. Its time to live goes on, unless it is over. */
@@ -51,7 +50,7 @@ export class KvRevisions {
     const { store, status, clock } = this.#deps;
     assertTakesWrites(status);
     assertLocal(c);
-    const path = pathOf(c);
+    const path = keyPathOf(c);
     const condition = conditionOf(c);
     const { contentType, data, encoding, expiresAt: endsAt } = await this.#find(path, uuid);
     const expiresAt = endsAt !== undefined && endsAt > clock.now() ? endsAt : undefined;
@@ -74,10 +73,6 @@ export class KvRevisions {
 /** Whether a read asks for revisions. */
 export function isOfRevisions(query: URLSearchParams): boolean {
   return query.has('revision') || flag(query, 'revisions');
-}
-
-function pathOf(c: KvsContext): KeyPath {
-  return parseEncodedPath(c.req.path.slice(prefixLength));
 }
 
 function memberOf(

@@ -3,7 +3,8 @@ import { parseEncodedPath, type KeyPath } from '../../core/key-path.ts';
 import { limits } from '../../core/limits.ts';
 import { send, sendStream } from '../answer.ts';
 import { header, type HttpDeps, type KvsContext } from '../context.ts';
-import { prefixIn, type KvList, type Prefix } from './kv-list.ts';
+import type { KvList } from './kv-list.ts';
+import { prefixIn, type Prefix } from './kv-path.ts';
 
 const jsonHeaders = { 'Content-Type': 'application/json' };
 

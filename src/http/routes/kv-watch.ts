@@ -1,5 +1,4 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import { parseEncodedPath } from '../../core/key-path.ts';
 import { limits } from '../../core/limits.ts';
 import { send } from '../answer.ts';
 import { header, type HttpDeps, type KvsContext } from '../context.ts';
@@ -8,9 +7,8 @@ import { OpenAnswer } from '../open-answer.ts';
 import { flag, seconds } from '../query.ts';
 import type { WatchAnswer, Watcher } from '../watcher.ts';
 import type { WatchEvent } from '../watch-event.ts';
-import { isPrefix, prefixOf } from './kv-list.ts';
+import { isPrefix, keyPathOf, prefixOf } from './kv-path.ts';
 
-const prefixLength = '/kv/'.length;
 const defaultTimeoutSeconds = 30;
 
 const streamHeaders = {
@@ -57,7 +55,7 @@ function formOf(query: URLSearchParams): 'stream' | 'poll' | undefined {
 
 /** A path; or with a slash at its end, or empty, what is below it. */
 function targetOf(c: KvsContext): string {
-  return isPrefix(c.req.path) ? prefixOf(c).text : parseEncodedPath(c.req.path.slice(prefixLength));
+  return isPrefix(c.req.path) ? prefixOf(c).text : keyPathOf(c);
 }
 
 /** Server-sent events (WHATWG HTML, 9.2), until the reader goes. */

@@ -1,6 +1,6 @@
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { KvsError } from '../../core/errors.ts';
-import { parseEncodedPath, type KeyPath } from '../../core/key-path.ts';
+import type { KeyPath } from '../../core/key-path.ts';
 import { isAbsentAt, type Version } from '../../core/version.ts';
 import type { BodyReader } from '../body.ts';
 import { send } from '../answer.ts';
@@ -11,7 +11,8 @@ import { idempotencyOf } from '../idempotency.ts';
 import { allowOnly, refuseMethod } from '../methods.ts';
 import { isLenient } from '../preference.ts';
 import { queryOf } from '../query.ts';
-import { isPrefix, KvList } from './kv-list.ts';
+import { KvList } from './kv-list.ts';
+import { isPrefix, keyPathOf } from './kv-path.ts';
 import { isUnstorageList, UnstorageList } from './kv-unstorage.ts';
 import { assertNotEncoded } from './kv-encoding.ts';
 import { KvQuorum } from './kv-quorum.ts';
@@ -22,7 +23,6 @@ import { watchRoute } from './kv-watch.ts';
 import { assertJson, parseContentType } from '../value.ts';
 import { assertTakesWrites } from '../writable.ts';
 
-const prefixLength = '/kv/'.length;
 /** Of a path by itself; with `?restore` it takes a POST. */
 const allowed = ['GET', 'HEAD', 'PUT', 'DELETE'];
 
@@ -40,7 +40,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
     if (asked !== undefined) return asked;
     if (isPrefix(c.req.path)) return list.get(c);
     if (isUnstorageList(c.req.path)) return unstorage.get(c);
-    const path = pathOf(c);
+    const path = keyPathOf(c);
     const known = deps.store.peek(path);
     return known === undefined ? readFromDisk(c, path) : answer(c, known);
   });
@@ -48,7 +48,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   app.put('/kv/*', async (c) => {
     assertTakesWrites(deps.status);
     assertLocal(c);
-    const path = pathOf(c);
+    const path = keyPathOf(c);
     const { contentType, isJson } = parseContentType(header(c, 'content-type') ?? '');
     const ttlMs = ttlMsOf(c);
     const condition = conditionOf(c);
@@ -68,7 +68,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
     if (isUnstorageList(c.req.path)) return unstorage.delete(c);
     assertTakesWrites(deps.status);
     const condition = conditionOf(c);
-    const [result] = await deps.store.write([{ kind: 'delete', path: pathOf(c), condition }]);
+    const [result] = await deps.store.write([{ kind: 'delete', path: keyPathOf(c), condition }]);
     if (result?.outcome === 'absent' && !isLenient(c)) throw notFound();
     const refused = insteadOfWrite(result);
     if (refused !== undefined) return send(c, refused);
@@ -100,10 +100,6 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
     if (version === null || version === undefined || isAbsentAt(version, now)) throw notFound();
     return sendVersion(c, version, now);
   }
-}
-
-function pathOf(c: KvsContext): KeyPath {
-  return parseEncodedPath(c.req.path.slice(prefixLength));
 }
 
 function notFound(): KvsError {
