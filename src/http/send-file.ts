@@ -21,7 +21,11 @@ const secondsOfYear = 31_536_000;
 export function sendFile(c: KvsContext, file: PageFile): Response {
   const isZipped = prefersGzip(header(c, 'accept-encoding'));
   const headers = headersOf(file, isZipped);
-  const known = header(c, 'if-none-match')?.split(/\s*,\s*/) ?? [];
+  // Compared weakly (RFC 9110, section 13.1.2): a proxy that packs an answer makes its tag a weak one.
+  const known =
+    header(c, 'if-none-match')
+      ?.split(/\s*,\s*/)
+      .map((tag) => tag.replace(/^W\//, '')) ?? [];
   if (known.includes(headers['ETag'] ?? '')) return send(c, { status: 304, headers, body: null });
   const body = isZipped ? file.zipped : file.bytes;
   return send(c, { status: 200, headers: { ...headers, 'Content-Length': String(body.length) }, body });

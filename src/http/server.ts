@@ -1,4 +1,4 @@
-import { getRequestListener } from '@hono/node-server';
+import { getRequestListener, RequestError } from '@hono/node-server';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import { KvsError, type KvsErrorCode } from '../core/errors.ts';
@@ -114,7 +114,12 @@ const plainPaths = ['/kv', peerPath];
  * everything else on the way. Whatever else is asked takes the adapter.
  */
 function makeListener(app: KvsApp, onAnswered: ListenOptions['onAnswered']): Listener {
-  const adapter = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const adapter = getRequestListener(app.fetch, {
+    overrideGlobalObjects: false,
+    // HTTP/1.0 knows no Host, and health checks of balancers still speak it. No route reads this name.
+    hostname: 'localhost',
+    errorHandler: answerOfAdapter,
+  });
   const answer: Listener = (incoming, outgoing) =>
     plainPaths.some((path) => incoming.url?.startsWith(path))
       ? answerPlainly(app, incoming, outgoing)
@@ -133,6 +138,16 @@ function makeListener(app: KvsApp, onAnswered: ListenOptions['onAnswered']): Lis
       seconds: (performance.now() - startedAt) / 1_000,
     });
   };
+}
+
+/** What the adapter refuses before any route is asked, such as a `Host` that is no name. */
+function answerOfAdapter(error: unknown): Response {
+  const failure =
+    error instanceof RequestError
+      ? new KvsError('KVS_BAD_REQUEST', error.message, { cause: error })
+      : new KvsError('KVS_INTERNAL', 'Something went wrong here', { cause: error });
+  const { status, headers, body } = problemAnswer(failure);
+  return new Response(typeof body === 'string' ? body : null, { status, headers });
 }
 
 /** Refuses what is too much, whatever it asks for. */

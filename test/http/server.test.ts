@@ -43,6 +43,17 @@ describe('what is not a good request', () => {
     expect(store.sequence).toBe(0);
   });
 
+  it('gets a problem when its Host is no name, whatever it asks for', async () => {
+    const { server } = await startApp();
+    for (const target of ['/health', '/members', '/openapi.json', '/nothing']) {
+      const answer = await exchange(
+        server.port,
+        `GET ${target} HTTP/1.1\r\nHost: [::1\r\nConnection: close\r\n\r\n`,
+      );
+      expect(answer).toMatch(/^HTTP\/1\.1 400 [^]*application\/problem\+json[^]*"code":"KVS_BAD_REQUEST"/);
+    }
+  });
+
   it('gets 404 for a route that there is not', async () => {
     const { server } = await startApp();
     for (const target of ['/', '/nothing', '/kvx', '/members/x', '/health/x', '/debug/nothing']) {
@@ -51,6 +62,19 @@ describe('what is not a good request', () => {
         code: 'KVS_ROUTE_NOT_FOUND',
       });
     }
+  });
+});
+
+describe('a request of HTTP/1.0, which names no host', () => {
+  it('is answered as any other, but for debugging, which nobody foreign may see', async () => {
+    const { server } = await startApp();
+    const statusOf = async (target: string) =>
+      (await exchange(server.port, `GET ${target} HTTP/1.0\r\n\r\n`)).slice(9, 12);
+    expect(await statusOf('/health')).toBe('200');
+    expect(await statusOf('/health/live')).toBe('200');
+    expect(await statusOf('/members')).toBe('200');
+    expect(await statusOf('/openapi.json')).toBe('200');
+    expect(await statusOf('/debug/actors')).toBe('403');
   });
 });
 
