@@ -23,6 +23,8 @@ export interface OutputOptions {
 /** Lines are written together from this length on, characters; what is shorter when nothing else is left to do. */
 const gatheredLength = 16_384;
 
+const newline = 0x0a;
+
 /** What a command writes: what it was asked for on standard output, everything about it on standard error. */
 export class Output {
   readonly #stdout: Stream;
@@ -55,6 +57,12 @@ export class Output {
   async write(data: string | Uint8Array): Promise<void> {
     await this.flush();
     await this.#send(data);
+  }
+
+  /** Writes a value as it is; on a terminal the prompt after it begins a line of its own. Throws as `write`. */
+  async value(bytes: Uint8Array): Promise<void> {
+    await this.write(bytes);
+    if (this.#stdout.isTTY === true && bytes.at(-1) !== newline) await this.write('\n');
   }
 
   /** Writes text on a line of its own. Whatever would leave the line or steer a terminal is escaped. Throws as `write`. */

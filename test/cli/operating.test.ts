@@ -87,7 +87,7 @@ describe('kvs debug', () => {
     expect(states[0]).toEqual(['ACTOR', 'MACHINE', 'STATE']);
     expect(states).toContainEqual(['mode-controller', 'mode-controller', 'normal']);
     expect(one).toMatchObject({ code: 0, err: '' });
-    expect(one.out).toMatch(/^mode-controller {2}mode-controller\nstate {6}normal {2}for \d+ s\n/);
+    expect(one.out).toMatch(/^mode-controller {2}mode-controller\nstate +normal {2}for \d+ s\n/);
     expect(one.out).toMatch(/ - -> normal {2}xstate\.init\n$/);
     const actors = json.out
       .trim()

@@ -37,6 +37,14 @@ class Terminal {
 }
 
 describe.runIf(process.platform === 'linux')('On a terminal', () => {
+  it('a value ends its line, also one that does not by itself', async () => {
+    const { url } = await runNode();
+    await seed(url, ['{"op":"put","path":"a","value":"x"}']);
+    const terminal = new Terminal('kvs get a', { KVS_URL: url });
+    expect(await terminal.code()).toBe(0);
+    expect(terminal.text).toBe('"x"\r\n');
+  });
+
   it('there are colours, unless NO_COLOR is set', async () => {
     const { url } = await runNode();
     const coloured = new Terminal('kvs health', { KVS_URL: url });

@@ -300,6 +300,22 @@ describe('POST ?restore', () => {
     }
   });
 
+  it.each(['revision', 'restore'])('of a key named by %s is no write of the whole key', async (name) => {
+    const uuid = await put('k', '1');
+    const { sequence } = under.store;
+    for (const method of ['PUT', 'DELETE']) {
+      const answer = await fetch(`${url}k?${name}=${uuid}`, {
+        method,
+        ...(method === 'PUT' ? { body: '2' } : {}),
+      });
+      expect(await problemOf(answer)).toEqual({ status: 400, code: 'KVS_BAD_REQUEST' });
+    }
+    const lines = { method: 'POST', headers: { 'Content-Type': 'application/x-ndjson' } };
+    const batch = await fetch(`${url}?${name}=${uuid}`, { ...lines, body: '{"op":"delete","path":"k"}' });
+    expect(await problemOf(batch)).toEqual({ status: 400, code: 'KVS_BAD_REQUEST' });
+    expect(under.store.sequence).toBe(sequence);
+  });
+
   it('is told to watchers as the write that it is', async () => {
     const uuid = await put('k', '1');
     await put('k', '2');

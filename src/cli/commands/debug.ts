@@ -56,11 +56,15 @@ async function showOne({ requester, output, isJson, signal }: Context, id: strin
   if (isJson) return output.json(actor);
   const { machine, state, status, since, restarts, error, context, transitions } = actor;
   await output.line(['bold', id], machine);
-  await output.line('state    ', stateCell(state, status), `for ${age(since)}`);
-  await output.line('restarts ', String(restarts), ...(error === undefined ? [] : [['red', error] as const]));
-  for (const [name, value] of Object.entries(context ?? {})) {
-    await output.line(name.padEnd(9), JSON.stringify(value));
-  }
+  const shown = Object.entries(context ?? {});
+  const width = Math.max(...['restarts', ...shown.map(([name]) => name)].map(({ length }) => length));
+  await output.line('state'.padEnd(width), stateCell(state, status), `for ${age(since)}`);
+  await output.line(
+    'restarts'.padEnd(width),
+    String(restarts),
+    ...(error === undefined ? [] : [['red', error] as const]),
+  );
+  for (const [name, value] of shown) await output.line(name.padEnd(width), JSON.stringify(value));
   for (const transition of transitions) await output.line(...transitionCells(transition));
 }
 

@@ -30,9 +30,10 @@ known of its version.`,
       signal,
     });
     if (entry === undefined) throw revision === undefined ? noSuchKey(path) : noSuchRevision(path, revision);
-    const data = isJson ? `${entryText(entry)}\n` : entry.value;
-    if (options.output === undefined) await output.write(data);
-    else await writeFile(options.output, data);
+    const line = isJson ? `${entryText(entry)}\n` : undefined;
+    if (options.output !== undefined) await writeFile(options.output, line ?? entry.value);
+    else if (line !== undefined) await output.write(line);
+    else await output.value(entry.value);
     return exitCodes.ok;
   },
 });

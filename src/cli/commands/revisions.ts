@@ -26,7 +26,7 @@ kvs restore PATH UUID makes it the current one again.`,
       revision.deleted ? '' : String(revision.bytes),
       revision.deleted ? ['red', 'deleted'] : revision.contentType,
     ]);
-    await output.table(['UUID', 'WRITTEN', 'AT', 'BYTES', 'TYPE'], rows);
+    await output.table(['UUID', 'WRITTEN', 'ORIGIN', 'BYTES', 'TYPE'], rows);
     return exitCodes.ok;
   },
 });

@@ -6,7 +6,7 @@ import { send } from '../answer.ts';
 import { assertLocal } from '../consistency.ts';
 import { conditionOf } from '../conditions.ts';
 import type { HttpDeps, KvsContext } from '../context.ts';
-import { flag, uuidIn } from '../query.ts';
+import { flag, queryOf, uuidIn } from '../query.ts';
 import { sendVersion, sendWritten } from './kv-answer.ts';
 import { keyPathOf } from './kv-path.ts';
 import { assertTakesWrites } from '../writable.ts';
@@ -67,6 +67,19 @@ export class KvRevisions {
     }
     if (!version.deleted) return version;
     throw new KvsError('KVS_REVISION_NOT_FOUND', 'This revision is a deletion: it has no value');
+  }
+}
+
+/**
+ * To be called where a whole key is written: somebody who means one of its revisions should know.
+ *
+ * @throws KvsError KVS_BAD_REQUEST when the request names one
+ */
+export function assertOfWholeKey(c: KvsContext): void {
+  const query = queryOf(c);
+  if (query === undefined) return;
+  for (const name of ['revision', 'revisions', 'restore']) {
+    if (query.has(name)) throw new KvsError('KVS_BAD_REQUEST', `${name} means nothing to this method`);
   }
 }
 

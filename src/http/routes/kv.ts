@@ -16,7 +16,7 @@ import { isPrefix, keyPathOf } from './kv-path.ts';
 import { isUnstorageList, UnstorageList } from './kv-unstorage.ts';
 import { assertNotEncoded } from './kv-encoding.ts';
 import { KvQuorum } from './kv-quorum.ts';
-import { KvRevisions } from './kv-revisions.ts';
+import { assertOfWholeKey, KvRevisions } from './kv-revisions.ts';
 import { instantAfter, ttlMsOf } from '../ttl.ts';
 import { sendVersion, sendWritten } from './kv-answer.ts';
 import { watchRoute } from './kv-watch.ts';
@@ -48,6 +48,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   app.put('/kv/*', async (c) => {
     assertTakesWrites(deps.status);
     assertLocal(c);
+    assertOfWholeKey(c);
     const path = keyPathOf(c);
     const { contentType, isJson } = parseContentType(header(c, 'content-type') ?? '');
     const ttlMs = ttlMsOf(c);
@@ -64,6 +65,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
 
   app.delete('/kv/*', async (c) => {
     assertLocal(c);
+    assertOfWholeKey(c);
     if (isPrefix(c.req.path)) return list.delete(c);
     if (isUnstorageList(c.req.path)) return unstorage.delete(c);
     assertTakesWrites(deps.status);
