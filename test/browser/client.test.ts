@@ -83,16 +83,18 @@ describe.skipIf(missingBrowser !== undefined)('The client in a browser', { timeo
         for (let i = 0; i < 5_000; i++)
           yield { op: 'put', path: `k${i}`, value: 'x'.repeat(i % 100) } as const;
         yield { op: 'put', path: 'large', value: 'x'.repeat(300_000) } as const;
-        for (let i = 0; i < 200; i++) yield { op: 'get', path: 'large' } as const;
+        for (let i = 0; i < 20; i++) yield { op: 'get', path: 'large' } as const;
       }
       let [count, inOrder, length] = [0, true, 0];
-      for await (const { line, status, value } of new KvsClient(location.origin).batch(operations())) {
+      for await (const { line, status, value } of new KvsClient(location.origin, { timeoutMs: 60_000 }).batch(
+        operations(),
+      )) {
         inOrder &&= line === ++count && status === (line <= 5_001 ? 201 : 200);
         length = (value as string | undefined)?.length ?? 0;
       }
       return { count, inOrder, length };
     });
-    expect(result).toEqual({ count: 5_201, inOrder: true, length: 300_000 });
+    expect(result).toEqual({ count: 5_021, inOrder: true, length: 300_000 });
   });
 
   it('watches, and goes on behind the last event after its connection broke', async () => {
