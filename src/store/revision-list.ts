@@ -23,7 +23,7 @@ export interface ListChange {
 
 interface ChangeOptions {
   /** The identity of a version that may be new to the list, encoded. */
-  readonly added: Uint8Array | undefined;
+  readonly added: Uint8Array;
   /** The identity of the version that the list stands behind from now on: it is none of its revisions. */
   readonly standing: Uint8Array;
   /** Revisions that are kept; 0: none. */
@@ -34,7 +34,7 @@ interface ChangeOptions {
 export function changeList(list: Uint8Array, { added, standing, countMax }: ChangeOptions): ListChange {
   const freed: number[] = [];
   const kept: Uint8Array[] = [];
-  let entry = added === undefined || isSameUuid(added, standing) ? undefined : entryOf(added);
+  let entry = isSameUuid(added, standing) ? undefined : entryOf(added);
   for (const known of entriesOf(list)) {
     if (isSameUuid(known, standing)) {
       freed.push(slotOf(known));

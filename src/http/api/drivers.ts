@@ -1,5 +1,5 @@
 import * as z from 'zod';
-import { deletedCount } from './lists.ts';
+import { deletedAnswers } from './lists.ts';
 import type { Operation, Parameter } from './operation.ts';
 import { prefix } from './parameters.ts';
 import { shape } from './shape.ts';
@@ -44,13 +44,7 @@ export const driverOperations: readonly Operation[] = [
     title: 'Delete all keys below a base',
     text: 'As a recursive delete does.',
     parameters: [prefix],
-    answers: {
-      200: {
-        text: 'How many were there.',
-        headers: ['Vary'],
-        content: [{ type: 'application/json', schema: deletedCount }],
-      },
-    },
+    answers: deletedAnswers,
     failures: ['KVS_BAD_PATH', ...writeFailures],
     curl: `curl -X DELETE 'http://localhost:8080/kv/users/:'`,
   },

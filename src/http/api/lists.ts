@@ -74,7 +74,16 @@ const keyCount = shape(
   answer({ prefix: listedPrefix, count }),
 );
 
-export const deletedCount = shape('DeletedCount', 'How many keys were deleted.', answer({ deleted: count }));
+const deletedCount = shape('DeletedCount', 'How many keys were deleted.', answer({ deleted: count }));
+
+/** What deletes all keys below a path answers so. */
+export const deletedAnswers: Operation['answers'] = {
+  200: {
+    text: 'How many were there.',
+    headers: ['Vary'],
+    content: [{ type: 'application/json', schema: deletedCount }],
+  },
+};
 
 /** What is below a path. */
 export const listOperations: readonly Operation[] = [
@@ -129,13 +138,7 @@ export const listOperations: readonly Operation[] = [
     title: 'Delete all keys below a path',
     text: 'At any depth, in batches of 1,000, each of which is durable when the next one begins; together they are not atomic.',
     parameters: [prefix, recursive],
-    answers: {
-      200: {
-        text: 'How many were there.',
-        headers: ['Vary'],
-        content: [{ type: 'application/json', schema: deletedCount }],
-      },
-    },
+    answers: deletedAnswers,
     failures: ['KVS_BAD_PATH', ...writeFailures],
     curl: `curl -X DELETE 'http://localhost:8080/kv/users/?recursive'`,
   },

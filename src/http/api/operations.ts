@@ -3,11 +3,11 @@ import { debugOperations } from './debug.ts';
 import { documentationOperations } from './documentation.ts';
 import { driverOperations } from './drivers.ts';
 import { healthOperations } from './health.ts';
-import { historyOperations } from './history.ts';
 import { listOperations } from './lists.ts';
 import { memberOperations } from './members.ts';
 import type { Operation } from './operation.ts';
 import { quorumOperations } from './quorum.ts';
+import { revisionOperations } from './revisions.ts';
 import { valueOperations } from './values.ts';
 import { watchOperations } from './watches.ts';
 
@@ -15,7 +15,7 @@ import { watchOperations } from './watches.ts';
 export const operations: readonly Operation[] = [
   ...valueOperations,
   ...quorumOperations,
-  ...historyOperations,
+  ...revisionOperations,
   ...listOperations,
   ...watchOperations,
   ...driverOperations,

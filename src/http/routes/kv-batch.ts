@@ -5,10 +5,9 @@ import { limits } from '../../core/limits.ts';
 import { Batch, type ResultSink } from '../batch.ts';
 import { BatchIntake } from '../batch-intake.ts';
 import type { BodyReader } from '../body.ts';
-import { assertLocal } from '../consistency.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { allowOnly } from '../methods.ts';
-import { assertOfWholeKey } from './kv-revisions.ts';
+import { assertPlainWrite } from '../plain-write.ts';
 import { assertTakesWrites } from '../writable.ts';
 import { assertNotEncoded } from './kv-encoding.ts';
 
@@ -24,8 +23,7 @@ export function mountBatch(app: KvsApp, deps: HttpDeps, bodies: BodyReader): voi
 
   app.post(root, async (c) => {
     assertTakesWrites(deps.status);
-    assertLocal(c);
-    assertOfWholeKey(c);
+    assertPlainWrite(c);
     assertNdjson(c);
     assertNotEncoded(c);
     if (intakes.size >= limits.batchesMax) {

@@ -3,10 +3,10 @@ import type { KeyPath } from '../../core/key-path.ts';
 import type { Revision } from '../../core/ports.ts';
 import type { Version } from '../../core/version.ts';
 import { send } from '../answer.ts';
-import { assertLocal } from '../consistency.ts';
+import { onlyValues, wantsQuorum } from '../consistency.ts';
 import { conditionOf } from '../conditions.ts';
 import type { HttpDeps, KvsContext } from '../context.ts';
-import { flag, queryOf, uuidIn } from '../query.ts';
+import { flag, uuidIn } from '../query.ts';
 import { sendVersion, sendWritten } from './kv-answer.ts';
 import { keyPathOf } from './kv-path.ts';
 import { assertTakesWrites } from '../writable.ts';
@@ -29,6 +29,7 @@ export class KvRevisions {
   /** Answers a POST that asks to restore a revision; undefined for one that asks for something else. */
   post(c: KvsContext, query: URLSearchParams): Promise<Response> | undefined {
     const uuid = uuidIn(query, 'restore');
+    if (uuid !== undefined && wantsQuorum(query)) throw onlyValues();
     return uuid === undefined ? undefined : this.#restore(c, uuid);
   }
 
@@ -49,7 +50,6 @@ export class KvRevisions {
   async #restore(c: KvsContext, uuid: string): Promise<Response> {
     const { store, status, clock } = this.#deps;
     assertTakesWrites(status);
-    assertLocal(c);
     const path = keyPathOf(c);
     const condition = conditionOf(c);
     const { contentType, data, encoding, expiresAt: endsAt } = await this.#find(path, uuid);
@@ -67,19 +67,6 @@ export class KvRevisions {
     }
     if (!version.deleted) return version;
     throw new KvsError('KVS_REVISION_NOT_FOUND', 'This revision is a deletion: it has no value');
-  }
-}
-
-/**
- * To be called where a whole key is written: somebody who means one of its revisions should know.
- *
- * @throws KvsError KVS_BAD_REQUEST when the request names one
- */
-export function assertOfWholeKey(c: KvsContext): void {
-  const query = queryOf(c);
-  if (query === undefined) return;
-  for (const name of ['revision', 'revisions', 'restore']) {
-    if (query.has(name)) throw new KvsError('KVS_BAD_REQUEST', `${name} means nothing to this method`);
   }
 }
 

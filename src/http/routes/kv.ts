@@ -4,11 +4,12 @@ import type { KeyPath } from '../../core/key-path.ts';
 import { isAbsentAt, type Version } from '../../core/version.ts';
 import type { BodyReader } from '../body.ts';
 import { send } from '../answer.ts';
-import { assertLocal, wantsQuorum } from '../consistency.ts';
+import { wantsQuorum } from '../consistency.ts';
 import { conditionOf, insteadOfWrite } from '../conditions.ts';
 import { header, type HttpDeps, type KvsApp, type KvsContext } from '../context.ts';
 import { idempotencyOf } from '../idempotency.ts';
 import { allowOnly, refuseMethod } from '../methods.ts';
+import { assertPlainWrite } from '../plain-write.ts';
 import { isLenient } from '../preference.ts';
 import { queryOf } from '../query.ts';
 import { KvList } from './kv-list.ts';
@@ -16,7 +17,7 @@ import { isPrefix, keyPathOf } from './kv-path.ts';
 import { isUnstorageList, UnstorageList } from './kv-unstorage.ts';
 import { assertNotEncoded } from './kv-encoding.ts';
 import { KvQuorum } from './kv-quorum.ts';
-import { assertOfWholeKey, KvRevisions } from './kv-revisions.ts';
+import { KvRevisions } from './kv-revisions.ts';
 import { instantAfter, ttlMsOf } from '../ttl.ts';
 import { sendVersion, sendWritten } from './kv-answer.ts';
 import { watchRoute } from './kv-watch.ts';
@@ -47,8 +48,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
 
   app.put('/kv/*', async (c) => {
     assertTakesWrites(deps.status);
-    assertLocal(c);
-    assertOfWholeKey(c);
+    assertPlainWrite(c);
     const path = keyPathOf(c);
     const { contentType, isJson } = parseContentType(header(c, 'content-type') ?? '');
     const ttlMs = ttlMsOf(c);
@@ -64,8 +64,7 @@ export function mountKv(app: KvsApp, deps: HttpDeps, bodies: BodyReader): void {
   });
 
   app.delete('/kv/*', async (c) => {
-    assertLocal(c);
-    assertOfWholeKey(c);
+    assertPlainWrite(c);
     if (isPrefix(c.req.path)) return list.delete(c);
     if (isUnstorageList(c.req.path)) return unstorage.delete(c);
     assertTakesWrites(deps.status);

@@ -50,7 +50,7 @@ const revisionList = shape(
 const someUuid = '3a365a57-d4ab-4cc3-8456-ed3e6221228a';
 
 /** Earlier versions of a value. */
-export const historyOperations: readonly Operation[] = [
+export const revisionOperations: readonly Operation[] = [
   {
     id: 'listRevisions',
     method: 'get',
