@@ -7,6 +7,8 @@ import { request, type IncomingMessage } from 'node:http';
 
 export interface BatchPlan {
   readonly port: number;
+  /** Below which all keys are. */
+  readonly base: string;
   readonly lines: number;
   /** The value of every line, JSON. */
   readonly value: string;
@@ -36,7 +38,7 @@ outgoing.flushHeaders();
 for (let from = 0; from < plan.lines; from += linesInWrite) {
   let text = '';
   for (let n = from; n < Math.min(from + linesInWrite, plan.lines); n++) {
-    text += `{"op":"put","path":"bench/batch/${n % 1000}/k${n}","value":${plan.value}}\n`;
+    text += `{"op":"put","path":"${plan.base}/${n % 1000}/k${n}","value":${plan.value}}\n`;
   }
   if (!outgoing.write(text)) await once(outgoing, 'drain');
 }

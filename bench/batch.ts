@@ -19,7 +19,7 @@ const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
 const sampleMs = 100;
 
-/** Lines a second of one batch over one connection, beside single PUTs over 64 of them, in turn on the same node. */
+/** Lines a second of one batch of new keys over one connection, beside single PUTs over 64 of them, in turn on the same node. */
 async function benchBatch(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'kvs-bench-'));
   const node = await startNode(join(folder, 'data'), { durability: 'sync' });
@@ -32,7 +32,9 @@ async function benchBatch(): Promise<void> {
     for (let round = 0; round < rounds; round++) {
       singles.push(await putSingly(node, seconds));
       batches.push(
-        JSON.parse(await outputOf('batch-loader.ts', { port: node.port, lines, value })) as BatchLoad,
+        JSON.parse(
+          await outputOf('batch-loader.ts', { port: node.port, base: `bench/batch${round}`, lines, value }),
+        ) as BatchLoad,
       );
     }
     const highest = watch.stop();

@@ -1,13 +1,23 @@
-/** Characters that are converted in one go: a call can't have millions of arguments. */
-const pieceLength = 32_768;
+const alphabet = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/');
+const padding = '='.charCodeAt(0);
+const decoder = new TextDecoder();
 
-/** RFC 4648, section 4, with padding. */
+/** RFC 4648, section 4, with padding. By hand: `btoa` wants a string of the bytes, and to make that takes six times as long. */
 export function toBase64(data: Uint8Array): string {
-  const pieces: string[] = [];
-  for (let at = 0; at < data.length; at += pieceLength) {
-    pieces.push(String.fromCharCode(...data.subarray(at, at + pieceLength)));
+  const text = new Uint8Array(Math.ceil(data.length / 3) * 4);
+  for (let from = 0, to = 0; from < data.length; from += 3) {
+    const bits = (at(data, from) << 16) | (at(data, from + 1) << 8) | at(data, from + 2);
+    text[to++] = at(alphabet, bits >> 18);
+    text[to++] = at(alphabet, (bits >> 12) & 63);
+    text[to++] = at(alphabet, (bits >> 6) & 63);
+    text[to++] = at(alphabet, bits & 63);
   }
-  return btoa(pieces.join(''));
+  const missing = (3 - (data.length % 3)) % 3;
+  return decoder.decode(text.fill(padding, text.length - missing));
+}
+
+function at(bytes: Uint8Array, index: number): number {
+  return bytes[index] ?? 0;
 }
 
 /** @throws DOMException when it is no Base64 */
