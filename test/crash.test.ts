@@ -3,7 +3,7 @@ import { Agent, request, type IncomingMessage } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { KeyPath } from '../src/core/key-path.ts';
-import { revisionEntryBytes } from '../src/store/keyspace.ts';
+import { revisionEntryBytes } from '../src/store/version-record.ts';
 import type { Level } from '../src/store/level.ts';
 import { RocksdbLevel } from '../src/store/rocksdb-level.ts';
 import { NodeProcess, temporaryFolder } from './node-process.ts';

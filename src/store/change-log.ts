@@ -1,5 +1,6 @@
 import type { LoggedChange } from '../core/ports.ts';
-import { decodeLogHead, decodeLogRecord, logKey, logRange, parseLogKey } from './keyspace.ts';
+import { logKey, logRange, parseLogKey } from './keyspace.ts';
+import { decodeLogHead, decodeLogRecord } from './log-record.ts';
 import { asBytes, type Level } from './level.ts';
 import type { Stamp } from '../core/version.ts';
 

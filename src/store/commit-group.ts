@@ -18,28 +18,23 @@ import {
   type IdempotencyLedger,
   type LedgerChange,
 } from './idempotency-ledger.ts';
+import { encodeIdentity } from './identity.ts';
+import { digestEncodedIdentity, hashPath, leafOf } from './key-digest.ts';
 import {
-  digestEncodedIdentity,
-  encodeIdentity,
-  encodeLogRecord,
-  encodeRecord,
-  encodeStamp,
   graveKey,
   hashKey,
-  hashPath,
   keyspaceOf,
-  leafOf,
   logKey,
   mainKey,
   metaKey,
-  noRevisions,
   noteKey,
   retiredKey,
   revisionKey,
   timeKey,
-  type EncodedLogEntry,
-  type StoredVersion,
 } from './keyspace.ts';
+import { encodeLogRecord, type EncodedLogEntry } from './log-record.ts';
+import { encodeStamp } from './stamp.ts';
+import { encodeRecord, noRevisions, type StoredVersion } from './version-record.ts';
 import type { LevelOperation } from './level.ts';
 import { changeList, slotsOf, type ListChange } from './revision-list.ts';
 

@@ -2,16 +2,8 @@ import { DigestTree } from '../core/digest-tree.ts';
 import type { KeyPath } from '../core/key-path.ts';
 import { entryBytes } from '../core/leaf-entries.ts';
 import type { LeafEntries } from '../core/ports.ts';
-import {
-  digestEncodedIdentity,
-  hashKey,
-  hashPath,
-  hashRange,
-  leafOfHashKey,
-  leafRange,
-  packHashEntry,
-  parseHashKey,
-} from './keyspace.ts';
+import { digestEncodedIdentity, hashPath, packHashEntry } from './key-digest.ts';
+import { hashKey, hashRange, leafOfHashKey, leafRange, parseHashKey } from './keyspace.ts';
 import { asBytes, type Level } from './level.ts';
 
 /** Entries that the summing takes from the index before it lets others run. */

@@ -12,13 +12,8 @@ import { limits } from '../core/limits.ts';
 import type { LoggedChange } from '../core/ports.ts';
 import { diedAtMs, plainBytes } from '../core/version.ts';
 import type { ChangeLog } from './change-log.ts';
-import {
-  gravesBetween,
-  msOfDeathKey,
-  parseDeathKey,
-  type DeathPosition,
-  type StoredVersion,
-} from './keyspace.ts';
+import { gravesBetween, msOfDeathKey, parseDeathKey, type DeathPosition } from './keyspace.ts';
+import type { StoredVersion } from './version-record.ts';
 import type { Level } from './level.ts';
 import type { VersionReader } from './version-reader.ts';
 

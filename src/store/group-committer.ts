@@ -2,7 +2,7 @@ import { assert, KvsError } from '../core/errors.ts';
 import type { KeyPath } from '../core/key-path.ts';
 import { limits } from '../core/limits.ts';
 import { CommitGroup, type CommitContext, type Operation, type OperationResult } from './commit-group.ts';
-import type { StoredVersion } from './keyspace.ts';
+import type { StoredVersion } from './version-record.ts';
 import { storageError, writeBatch, type Level } from './level.ts';
 import type { VersionReader } from './version-reader.ts';
 import type { VersionCache } from './version-cache.ts';

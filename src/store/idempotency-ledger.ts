@@ -2,14 +2,8 @@ import { createHash } from 'node:crypto';
 import type { KeyPath } from '../core/key-path.ts';
 import { limits } from '../core/limits.ts';
 import type { Idempotency } from '../core/ports.ts';
-import {
-  decodeIdempotency,
-  encodeIdempotency,
-  idempotencyKey,
-  idempotencyRange,
-  parseIdempotencyKey,
-  type IdempotencyRecord,
-} from './keyspace.ts';
+import { decodeIdempotency, encodeIdempotency, type IdempotencyRecord } from './idempotency-record.ts';
+import { idempotencyKey, idempotencyRange, parseIdempotencyKey } from './keyspace.ts';
 import { asBytes, type Level } from './level.ts';
 
 /** What one commit changes in the ledger; the level must get the same in the commit's batch. */

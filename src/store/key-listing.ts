@@ -1,15 +1,8 @@
 import { plainBytes } from '../core/version.ts';
 import type { KeyPath } from '../core/key-path.ts';
 import type { ListedKey, ListOptions, ListPage } from '../core/ports.ts';
-import {
-  decodeRecord,
-  isLiveRecord,
-  mainKey,
-  mainRange,
-  pathOfMainKey,
-  type Range,
-  type StoredVersion,
-} from './keyspace.ts';
+import { mainKey, mainRange, pathOfMainKey, type Range } from './keyspace.ts';
+import { decodeRecord, isLiveRecord, type StoredVersion } from './version-record.ts';
 import { descendantsOf, earlier, KeyScan, later, slash, type ScannedEntry } from './key-scan.ts';
 import { successor } from './key-range.ts';
 import type { Level } from './level.ts';

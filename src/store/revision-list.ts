@@ -1,10 +1,5 @@
-import {
-  compareIdentities,
-  isSameUuid,
-  noRevisions,
-  revisionEntryBytes,
-  uuidOfIdentity,
-} from './keyspace.ts';
+import { compareIdentities, isSameUuid, uuidOfIdentity } from './identity.ts';
+import { noRevisions, revisionEntryBytes } from './version-record.ts';
 
 /*
  * The list of the older versions of a key that are kept, as it stands in the record of the version that they stand

@@ -2,7 +2,8 @@ import { assert } from '../core/errors.ts';
 import type { KeyPath } from '../core/key-path.ts';
 import type { Revision } from '../core/ports.ts';
 import { plainBytes } from '../core/version.ts';
-import { decodeRecord, mainKey, revisionKey, type StoredVersion } from './keyspace.ts';
+import { mainKey, revisionKey } from './keyspace.ts';
+import { decodeRecord, type StoredVersion } from './version-record.ts';
 import { asBytes, type Level } from './level.ts';
 import { revisionsIn } from './revision-list.ts';
 

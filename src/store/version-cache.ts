@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache';
 import type { KeyPath } from '../core/key-path.ts';
-import type { StoredVersion } from './keyspace.ts';
+import type { StoredVersion } from './version-record.ts';
 
 /** What an entry costs beside its path and its data, in bytes: objects, strings, and the list and map around them. */
 const entryOverheadBytes = 700;

@@ -1,6 +1,7 @@
 import type { KeyPath } from '../core/key-path.ts';
 import { asBytes, storageError, type Level } from './level.ts';
-import { decodeRecord, mainKey, type StoredVersion } from './keyspace.ts';
+import { mainKey } from './keyspace.ts';
+import { decodeRecord, type StoredVersion } from './version-record.ts';
 import type { VersionCache } from './version-cache.ts';
 
 /** Keys in one multi-get. */

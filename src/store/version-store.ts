@@ -28,7 +28,6 @@ import { DigestIndex } from './digest-index.ts';
 import { EventReader } from './event-reader.ts';
 import { GroupCommitter } from './group-committer.ts';
 import {
-  decodeStamp,
   gravesAfter,
   gravesBefore,
   msOfDeathKey,
@@ -39,8 +38,9 @@ import {
   timeKey,
   timeRange,
   type Range,
-  type StoredVersion,
 } from './keyspace.ts';
+import { decodeStamp } from './stamp.ts';
+import type { StoredVersion } from './version-record.ts';
 import type { GzipPacker } from './gzip-packer.ts';
 import { countKeys, listKeys } from './key-listing.ts';
 import { IdempotencyLedger } from './idempotency-ledger.ts';

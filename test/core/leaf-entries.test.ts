@@ -14,7 +14,8 @@ import {
 } from '../../src/core/leaf-entries.ts';
 import type { KeyPath } from '../../src/core/key-path.ts';
 import { compareVersions } from '../../src/core/version.ts';
-import { hashKey, hashPath, leafOf } from '../../src/store/keyspace.ts';
+import { hashPath, leafOf } from '../../src/store/key-digest.ts';
+import { hashKey } from '../../src/store/keyspace.ts';
 import { testUuid } from '../store/harness.ts';
 import { keyPaths, versions } from './arbitraries.ts';
 

@@ -1,5 +1,5 @@
 import { compareVersions, isConflict, type Version } from '../../src/core/version.ts';
-import type { StoredVersion } from '../../src/store/keyspace.ts';
+import type { StoredVersion } from '../../src/store/version-record.ts';
 import type { OpenVersionStore } from '../../src/store/version-store.ts';
 import type { PeerRequest } from '../../src/core/peer-calls.ts';
 import { decodeRequest, encodeReply } from '../../src/peers/wire.ts';

@@ -1,20 +1,10 @@
 import { DigestTree } from '../../src/core/digest-tree.ts';
 import type { KeyPath } from '../../src/core/key-path.ts';
 import { diedAtMs, isMortal } from '../../src/core/version.ts';
-import {
-  decodeRecord,
-  digestEncodedIdentity,
-  encodeIdentity,
-  graveKey,
-  hashKey,
-  hashPath,
-  leafOf,
-  retiredKey,
-  revisionEntryBytes,
-  revisionKey,
-  timeKey,
-  type StoredVersion,
-} from '../../src/store/keyspace.ts';
+import { encodeIdentity } from '../../src/store/identity.ts';
+import { digestEncodedIdentity, hashPath, leafOf } from '../../src/store/key-digest.ts';
+import { graveKey, hashKey, retiredKey, revisionKey, timeKey } from '../../src/store/keyspace.ts';
+import { decodeRecord, revisionEntryBytes, type StoredVersion } from '../../src/store/version-record.ts';
 import { asBytes, type Level } from '../../src/store/level.ts';
 
 /** Everything a folder must hold, derived from its version records alone. */

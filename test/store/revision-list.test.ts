@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../src/core/limits.ts';
-import { encodeIdentity, noRevisions, type VersionIdentity } from '../../src/store/keyspace.ts';
+import { encodeIdentity, type VersionIdentity } from '../../src/store/identity.ts';
+import { noRevisions } from '../../src/store/version-record.ts';
 import { changeList, revisionsIn, slotsOf } from '../../src/store/revision-list.ts';
 import { testUuid } from './harness.ts';
 

@@ -3,7 +3,7 @@ import type { KeyPath } from '../../../src/core/key-path.ts';
 import type { MemberState } from '../../../src/core/membership.ts';
 import type { Decision, MembershipChange } from '../../../src/core/ports.ts';
 import { isAbsentAt, type Version } from '../../../src/core/version.ts';
-import type { StoredVersion } from '../../../src/store/keyspace.ts';
+import type { StoredVersion } from '../../../src/store/version-record.ts';
 import type { RunningKvs } from '../kvs-node.ts';
 import type { SimulatedNode } from '../lib/simulated-node.ts';
 import { addressOf, SimulatedCluster, type SimulatedClusterOptions } from '../simulated-cluster.ts';
