@@ -7,7 +7,7 @@ import { KvsError } from './core/errors.ts';
 import type { Logger } from './core/ports.ts';
 import { createApp } from './http/app.ts';
 import { PageFiles } from './http/page-files.ts';
-import { PeerClient } from './http/peer-client.ts';
+import { PeerClient } from './http/peer/peer-client.ts';
 import { hostInUrl } from './host-in-url.ts';
 import { listen } from './http/server.ts';
 import { Meters } from './metrics/meters.ts';

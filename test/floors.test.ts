@@ -222,7 +222,7 @@ const harmless: readonly (readonly [string, string])[] = [
     './problem.ts',
     './routes/kv.ts',
   ].map((module) => ['src/http/app.ts', from(module)] as const),
-  ...['hono', 'zod', '../../core/ports.ts', '../problem.ts', './health.ts'].map(
+  ...['hono', 'zod', '../../core/ports.ts', '../problem.ts', '../batch/batch.ts', './health.ts'].map(
     (module) => ['src/http/routes/kv.ts', from(module)] as const,
   ),
   ...['node:fs', '../client/kvs-client.ts', '../core/limits.ts', './commands/get.ts'].map(

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { KvsError } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
-import type { ByteBudget } from './line-splitter.ts';
+import type { ByteBudget } from './batch/line-splitter.ts';
 import { header, type KvsContext } from './context.ts';
 
 /**

@@ -6,7 +6,7 @@ import { limits } from '../core/limits.ts';
 import { problemAnswer } from './answer.ts';
 import { pathOfTarget, type KvsApp } from './context.ts';
 import { hasLongRequest } from './long-request.ts';
-import { peerPath } from './peer-endpoint.ts';
+import { peerPath } from './peer/peer-endpoint.ts';
 import { problemBody, problems } from './problem.ts';
 import { noRoute, RoutePatterns } from './route-patterns.ts';
 

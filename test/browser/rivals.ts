@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { fetch } from 'undici';
 import { parsePath } from '../../src/core/key-path.ts';
 import type { KeyVersion } from '../../src/core/version.ts';
-import { peerContentType, peerPath } from '../../src/http/peer-endpoint.ts';
+import { peerContentType, peerPath } from '../../src/http/peer/peer-endpoint.ts';
 import { decodeReply, encodeRequest } from '../../src/peers/wire.ts';
 import type { RealNode } from '../cluster/real-node.ts';
 import { waitFor } from '../cluster/wait-for.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { parsePath } from '../../src/core/key-path.ts';
 import type { Version } from '../../src/core/version.ts';
-import { peerContentType, peerPath } from '../../src/http/peer-endpoint.ts';
+import { peerContentType, peerPath } from '../../src/http/peer/peer-endpoint.ts';
 import { decodeReply, encodeRequest } from '../../src/peers/wire.ts';
 import { clusterTestMs, RealCluster } from './real-cluster.ts';
 import type { RealNode } from './real-node.ts';

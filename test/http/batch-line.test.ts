@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { limits } from '../../src/core/limits.ts';
 import { batchLine } from '../../src/http/api/batches.ts';
-import { parseLine } from '../../src/http/batch-line.ts';
+import { parseLine } from '../../src/http/batch/batch-line.ts';
 import { FixedClock } from '../store/harness.ts';
 
 const numRuns = 2_000;

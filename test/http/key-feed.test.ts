@@ -2,8 +2,8 @@ import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { EventPage } from '../../src/core/key-events.ts';
 import { limits } from '../../src/core/limits.ts';
-import { KeyFeed } from '../../src/http/key-feed.ts';
-import type { WatchAnswer } from '../../src/http/watcher.ts';
+import { KeyFeed } from '../../src/http/watch/key-feed.ts';
+import type { WatchAnswer } from '../../src/http/watch/watcher.ts';
 import type { OpenVersionStore } from '../../src/store/version-store.ts';
 import {
   foreign,

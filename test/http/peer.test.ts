@@ -11,8 +11,8 @@ import {
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { KvsError } from '../../src/core/errors.ts';
 import { limits } from '../../src/core/limits.ts';
-import { PeerClient } from '../../src/http/peer-client.ts';
-import { peerContentType, peerPath } from '../../src/http/peer-endpoint.ts';
+import { PeerClient } from '../../src/http/peer/peer-client.ts';
+import { peerContentType, peerPath } from '../../src/http/peer/peer-endpoint.ts';
 import { exchange, rawRequest, startApp } from './harness.ts';
 
 /** Far beyond what anything here takes, for calls that are not about the deadline. */

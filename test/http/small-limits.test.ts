@@ -3,7 +3,7 @@ import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { limits } from '../../src/core/limits.ts';
 import type { Version } from '../../src/core/version.ts';
-import { PeerClient } from '../../src/http/peer-client.ts';
+import { PeerClient } from '../../src/http/peer/peer-client.ts';
 import { batch } from './batch-client.ts';
 import { makeApp, openSocket, rawRequest, startApp } from './harness.ts';
 import { WatchReader } from './watch-reader.ts';

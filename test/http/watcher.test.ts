@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { EventPosition } from '../../src/core/key-events.ts';
 import type { KeyPath } from '../../src/core/key-path.ts';
 import { limits } from '../../src/core/limits.ts';
-import { WatchEvent } from '../../src/http/watch-event.ts';
-import { isTarget, Watcher, type EventSource, type WatchAnswer } from '../../src/http/watcher.ts';
+import { WatchEvent } from '../../src/http/watch/watch-event.ts';
+import { isTarget, Watcher, type EventSource, type WatchAnswer } from '../../src/http/watch/watcher.ts';
 
 function at(sequence: number): EventPosition {
   return { sequence, entries: 0, expiredMs: 1, expiredPath: undefined };

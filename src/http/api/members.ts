@@ -1,6 +1,6 @@
 import * as z from 'zod';
 import { forgetBody, joinBody, leaveBody } from '../member-bodies.ts';
-import { peerContentType, peerPath } from '../peer-endpoint.ts';
+import { peerContentType, peerPath } from '../peer/peer-endpoint.ts';
 import type { Operation } from './operation.ts';
 import { answer, count, shape, timestamp } from './shape.ts';
 

@@ -2,11 +2,11 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import { limits } from '../../core/limits.ts';
 import { send } from '../answer.ts';
 import { header, type HttpDeps, type KvsContext } from '../context.ts';
-import { KeyFeed } from '../key-feed.ts';
+import { KeyFeed } from '../watch/key-feed.ts';
 import { OpenAnswer } from '../open-answer.ts';
 import { flag, seconds } from '../query.ts';
-import type { WatchAnswer, Watcher } from '../watcher.ts';
-import type { WatchEvent } from '../watch-event.ts';
+import type { WatchAnswer, Watcher } from '../watch/watcher.ts';
+import type { WatchEvent } from '../watch/watch-event.ts';
 import { isPrefix, keyPathOf, prefixOf } from './kv-path.ts';
 
 const defaultTimeoutSeconds = 30;

@@ -4,7 +4,7 @@ import { send } from '../answer.ts';
 import type { BodyReader } from '../body.ts';
 import { header, type HttpDeps, type KvsApp } from '../context.ts';
 import { allowOnly } from '../methods.ts';
-import { peerContentType, peerPath } from '../peer-endpoint.ts';
+import { peerContentType, peerPath } from '../peer/peer-endpoint.ts';
 
 /** `/internal/peer`: what nodes ask each other, as bytes. What they mean, a refusal too, is up to `peers`. */
 export function mountPeer(app: KvsApp, { peers }: HttpDeps, bodies: BodyReader): void {

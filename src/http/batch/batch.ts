@@ -1,7 +1,7 @@
-import { KvsError } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
-import type { HttpDeps } from './context.ts';
-import { assertTakesWrites } from './writable.ts';
+import { KvsError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
+import type { HttpDeps } from '../context.ts';
+import { assertTakesWrites } from '../writable.ts';
 import { BatchGroup, type BatchLine, type Step } from './batch-group.ts';
 import type { BatchIntake } from './batch-intake.ts';
 import { parseLine, type BatchRequest } from './batch-line.ts';

@@ -1,11 +1,17 @@
-import { eventOf, isBehind, type EventPage, type EventPosition, type KeyEvent } from '../core/key-events.ts';
-import type { KeyPath } from '../core/key-path.ts';
-import { limits } from '../core/limits.ts';
-import type { Clock, Commit, Logger } from '../core/ports.ts';
-import { diedAtMs } from '../core/version.ts';
-import type { HttpDeps } from './context.ts';
-import { OpenStreams } from './open-streams.ts';
-import { Turns } from '../core/turns.ts';
+import {
+  eventOf,
+  isBehind,
+  type EventPage,
+  type EventPosition,
+  type KeyEvent,
+} from '../../core/key-events.ts';
+import type { KeyPath } from '../../core/key-path.ts';
+import { limits } from '../../core/limits.ts';
+import type { Clock, Commit, Logger } from '../../core/ports.ts';
+import { diedAtMs } from '../../core/version.ts';
+import type { HttpDeps } from '../context.ts';
+import { OpenStreams } from '../open-streams.ts';
+import { Turns } from '../../core/turns.ts';
 import { isTarget, Watcher, type EventSource, type WatchAnswer } from './watcher.ts';
 import { WatchEvent } from './watch-event.ts';
 import { WatchIds } from './watch-id.ts';

@@ -1,4 +1,4 @@
-import { limits } from '../core/limits.ts';
+import { limits } from '../../core/limits.ts';
 
 /** Bytes that many bodies share; see `BodyReader`. */
 export interface ByteBudget {

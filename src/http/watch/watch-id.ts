@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { KvsError } from '../core/errors.ts';
-import type { EventPosition } from '../core/key-events.ts';
-import { parsePath, type KeyPath } from '../core/key-path.ts';
+import { KvsError } from '../../core/errors.ts';
+import type { EventPosition } from '../../core/key-events.ts';
+import { parsePath, type KeyPath } from '../../core/key-path.ts';
 
 /** An id names its store, and how far its reader has been told: `store-sequence.entries-expired[-path]`. */
 const pattern = /^([0-9a-f]{12})-(\d{1,15})\.(\d{1,15})-(\d{1,15})(?:-([\w-]{1,1366}))?$/;

@@ -1,7 +1,7 @@
-import type { KeyEvent } from '../core/key-events.ts';
-import type { Version } from '../core/version.ts';
-import { valueMember } from './json-value.ts';
-import { plainValueNow } from './plain-value.ts';
+import type { KeyEvent } from '../../core/key-events.ts';
+import type { Version } from '../../core/version.ts';
+import { valueMember } from '../json-value.ts';
+import { plainValueNow } from '../plain-value.ts';
 
 /** An event as its readers get it. It is written down once, however many they are. */
 export class WatchEvent {

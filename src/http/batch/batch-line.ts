@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
-import { KvsError } from '../core/errors.ts';
-import { parsePath, type KeyPath } from '../core/key-path.ts';
-import type { Clock, WriteRequest } from '../core/ports.ts';
-import { headerPattern } from '../core/version.ts';
-import { assertJson, parseContentType } from './value.ts';
-import { instantAfter, ttlMsFrom } from './ttl.ts';
-import { memberText } from '../core/json-member.ts';
+import { KvsError } from '../../core/errors.ts';
+import { parsePath, type KeyPath } from '../../core/key-path.ts';
+import type { Clock, WriteRequest } from '../../core/ports.ts';
+import { headerPattern } from '../../core/version.ts';
+import { assertJson, parseContentType } from '../value.ts';
+import { instantAfter, ttlMsFrom } from '../ttl.ts';
+import { memberText } from '../../core/json-member.ts';
 
 /** What one line of a batch asks for. */
 export type BatchRequest = WriteRequest | { readonly kind: 'get'; readonly path: KeyPath };

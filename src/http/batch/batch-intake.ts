@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { takeOverTime } from './long-request.ts';
+import { takeOverTime } from '../long-request.ts';
 
 /** What a client that is still sending may go on with when the node stops, ms. */
 const farewellMs = 1_000;

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 import { Client, errors, type Dispatcher } from 'undici';
-import { KvsError } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
+import { KvsError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
 import { peerContentType, peerPath } from './peer-endpoint.ts';
 
 /** Hears how one exchange ended; exactly one of the two is called, once. */

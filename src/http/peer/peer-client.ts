@@ -1,5 +1,5 @@
-import { KvsError } from '../core/errors.ts';
-import { limits } from '../core/limits.ts';
+import { KvsError } from '../../core/errors.ts';
+import { limits } from '../../core/limits.ts';
 import { PeerConnections } from './peer-connections.ts';
 
 /**

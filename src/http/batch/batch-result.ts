@@ -1,10 +1,10 @@
-import { KvsError } from '../core/errors.ts';
-import type { WriteResult } from '../core/ports.ts';
-import { isAbsentAt, type Version } from '../core/version.ts';
-import { problems } from './problem.ts';
-import { valueMember } from './json-value.ts';
-import { plainValue } from './plain-value.ts';
-import { expiryMember } from './ttl.ts';
+import { KvsError } from '../../core/errors.ts';
+import type { WriteResult } from '../../core/ports.ts';
+import { isAbsentAt, type Version } from '../../core/version.ts';
+import { problems } from '../problem.ts';
+import { valueMember } from '../json-value.ts';
+import { plainValue } from '../plain-value.ts';
+import { expiryMember } from '../ttl.ts';
 
 /** What came of the line `number` of a batch, as a line of its answer. */
 export function writeLine(number: number, result: WriteResult | undefined): string {

@@ -1,8 +1,8 @@
 import { setTimeout as pass } from 'node:timers/promises';
-import { isBehind, type EventPage, type EventPosition } from '../core/key-events.ts';
-import type { KeyPath } from '../core/key-path.ts';
-import { limits } from '../core/limits.ts';
-import type { OpenStream } from './open-streams.ts';
+import { isBehind, type EventPage, type EventPosition } from '../../core/key-events.ts';
+import type { KeyPath } from '../../core/key-path.ts';
+import { limits } from '../../core/limits.ts';
+import type { OpenStream } from '../open-streams.ts';
 import type { WatchEvent } from './watch-event.ts';
 
 /** How a reader is told; a stream goes on, a long poll ends with the first events. */

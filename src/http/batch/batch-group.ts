@@ -1,7 +1,7 @@
-import type { KvsError } from '../core/errors.ts';
-import type { KeyPath } from '../core/key-path.ts';
-import { limits } from '../core/limits.ts';
-import type { WriteRequest } from '../core/ports.ts';
+import type { KvsError } from '../../core/errors.ts';
+import type { KeyPath } from '../../core/key-path.ts';
+import { limits } from '../../core/limits.ts';
+import type { WriteRequest } from '../../core/ports.ts';
 import type { BatchRequest } from './batch-line.ts';
 
 /** A line of a batch: what it asks for, or why it can't be read. */
