@@ -5,11 +5,20 @@ import type { KvsContext } from './context.ts';
 /**
  * The query of a request, as it stands on the request line; undefined when there is none. Hono's own `query()` looks for
  * it behind the host of a URL, and finds none in a short target such as `/kv/?count`.
+ *
+ * @throws KvsError KVS_BAD_REQUEST when it is not percent-encoded UTF-8: `URLSearchParams` would put other characters there
  */
 export function queryOf(c: KvsContext): URLSearchParams | undefined {
   const target = c.env?.incoming?.url ?? c.req.url;
   const start = target.indexOf('?');
-  return start < 0 ? undefined : new URLSearchParams(target.slice(start + 1));
+  if (start < 0) return undefined;
+  const text = target.slice(start + 1);
+  try {
+    decodeURIComponent(text);
+  } catch (cause) {
+    throw new KvsError('KVS_BAD_REQUEST', 'The query is not percent-encoded UTF-8', { cause });
+  }
+  return new URLSearchParams(text);
 }
 
 /**

@@ -237,6 +237,8 @@ describe('GET /kv/{prefix}/', () => {
     ['a/?after=b', 'KVS_BAD_REQUEST'],
     ['a/?after=a', 'KVS_BAD_REQUEST'],
     ['a/?after=', 'KVS_BAD_REQUEST'],
+    ['a/?after=a/%FF', 'KVS_BAD_REQUEST'],
+    ['a/?after=a/100%', 'KVS_BAD_REQUEST'],
     ['a/?after=a/', 'KVS_BAD_PATH'],
     ['a/?after=a/../b', 'KVS_BAD_PATH'],
     [`a/?after=a/b&cursor=${Buffer.from('a/b').toString('base64url')}`, 'KVS_BAD_REQUEST'],
