@@ -116,12 +116,19 @@ async function membershipCost(options: ScenarioOptions): Promise<void> {
 
 /** To look at so many nodes after each event would take longer than the events do. */
 const lookEveryMs = 10;
+/** While they meet: to look whether each knows all others takes longer still. */
+const lookAtMeetingEveryMs = 100;
 
 /** False when it has not come true by then. */
-async function runUntil(world: World, isTrue: () => boolean, deadlineMs: number): Promise<boolean> {
+async function runUntil(
+  world: World,
+  isTrue: () => boolean,
+  deadlineMs: number,
+  everyMs = lookEveryMs,
+): Promise<boolean> {
   while (!isTrue()) {
     if (world.clock.elapsedMs >= deadlineMs) return false;
-    await world.run({ untilMs: Math.min(world.clock.elapsedMs + lookEveryMs, deadlineMs) });
+    await world.run({ untilMs: Math.min(world.clock.elapsedMs + everyMs, deadlineMs) });
   }
   return true;
 }
@@ -143,7 +150,7 @@ async function startMany(
   cluster.startAll();
   const isQuiet = (): boolean =>
     cluster.isSettled() && [...cluster.running.values()].every((node) => !node.cluster.members.hasRumours);
-  if (!(await runUntil(world, isQuiet, 600_000)))
+  if (!(await runUntil(world, isQuiet, 600_000, lookAtMeetingEveryMs)))
     throw new Violation('Membership settles', 'not within 10 minutes');
   print(`${nodes} nodes know each other after ${(world.clock.elapsedMs / 1_000).toFixed(0)} s`);
   return cluster;
