@@ -9,6 +9,7 @@ import { hasLongRequest } from './long-request.ts';
 import { peerPath } from './peer/peer-endpoint.ts';
 import { problemBody, problems } from './problem.ts';
 import { noRoute, RoutePatterns } from './route-patterns.ts';
+import { closeWithConnection } from './waiting-answers.ts';
 
 /** All times in ms. */
 export interface ListenOptions {
@@ -150,10 +151,11 @@ function answerOfAdapter(error: unknown): Response {
   return new Response(typeof body === 'string' ? body : null, { status, headers });
 }
 
-/** Refuses what is too much, whatever it asks for. */
+/** Refuses what is too much, whatever it asks for, and gives back what a request took when its connection ends. */
 function withinLimits(answer: Listener): Listener {
   let requests = 0;
   return async (incoming, outgoing) => {
+    closeWithConnection(incoming, outgoing);
     // One connection may carry any number of requests before the first is answered (pipelining).
     if (requests >= limits.requestsMax) {
       refuse(outgoing, 'KVS_OVERLOADED', 'Too many requests wait already');

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import { NodeProcess, temporaryFolder } from '../node-process.ts';
 import { addressOf, runNode } from '../running-node.ts';
 import { waitFor } from '../cluster/wait-for.ts';
 import { kvs, KvsProcess } from './kvs-process.ts';
@@ -114,6 +115,20 @@ describe('kvs debug', () => {
     const follow = new KvsProcess(['debug', '--follow'], { url: node.url });
     await follow.written('out', /failure-detector/);
     await node.stop();
+    expect(await follow.ended()).toMatchObject({
+      code: 5,
+      err: expect.stringMatching(/^kvs: KVS_UNREACHABLE: .*\n$/) as string,
+    });
+  });
+
+  it('ends with 5 when the node that it follows is killed', async () => {
+    const folder = await temporaryFolder();
+    onTestFinished(folder.remove);
+    const { node, url } = await NodeProcess.start(folder.path);
+    onTestFinished(() => node.kill());
+    const follow = new KvsProcess(['debug', '--follow'], { url });
+    await follow.written('out', /failure-detector/);
+    await node.kill();
     expect(await follow.ended()).toMatchObject({
       code: 5,
       err: expect.stringMatching(/^kvs: KVS_UNREACHABLE: .*\n$/) as string,

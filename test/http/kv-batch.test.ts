@@ -1,3 +1,4 @@
+import type { HttpBindings } from '@hono/node-server';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
@@ -503,6 +504,34 @@ describe('while a batch is under way', () => {
     while ((await rawRequest(port, 'POST /kv/', headers)).status !== 200);
     expect(text(await real.get('kept' as KeyPath))).toBe('1');
     expect(await real.get('lost' as KeyPath)).toBeUndefined();
+  });
+
+  it('its client goes away: of the lines that came, no more values are read for it', async () => {
+    const real = await makeApp();
+    cleanups.push(real.close);
+    const reads: (() => void)[] = [];
+    const read = () => new Promise<undefined>((resolve) => reads.push(() => resolve(undefined)));
+    const { app, close } = await makeApp({
+      store: { peek: () => undefined, get: read, write: real.store.write.bind(real.store) },
+    });
+    cleanups.push(close);
+    const under: { closed: Promise<unknown>; answered: unknown }[] = [];
+    const fetch: typeof app.fetch = (request, env, context) => {
+      const answered = app.fetch(request, env, context);
+      under.push({ closed: once((env as HttpBindings).outgoing, 'close'), answered });
+      return answered;
+    };
+    const server = await serve({ fetch } as typeof app);
+    cleanups.push(() => server.close(0));
+    const client = new BatchClient(server.port);
+    client.request.write(`${JSON.stringify(get('k'))}\n`.repeat(10 * limits.batchReadsMax));
+    const underWay = limits.batchGroupsMax * limits.batchReadsMax;
+    while (reads.length < underWay) await new Promise(setImmediate);
+    client.request.destroy();
+    await under[0]?.closed;
+    for (const settle of reads) settle();
+    await under[0]?.answered;
+    expect(reads).toHaveLength(underWay);
   });
 });
 

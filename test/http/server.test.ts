@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { KeyPath } from '../../src/core/key-path.ts';
 import { limits } from '../../src/core/limits.ts';
 import { exchange, openSocket, rawRequest, serve, startApp } from './harness.ts';
 
@@ -133,6 +134,40 @@ describe('connections', () => {
     socket.write('GET /kv/k HTTP/1.1\r\nHost: x\r\n\r\n'.repeat(10));
     // The server counts its sockets; ours does not learn of the cut before it reads.
     await server.close(20_000);
+  });
+});
+
+describe('answers behind another one on the same connection', () => {
+  const watch = 'GET /kv/none?watch HTTP/1.1\r\nHost: x\r\n\r\n';
+  const line = '{"op":"get","path":"large"}\n';
+  it.each([
+    [
+      'lists',
+      limits.listsMax,
+      'GET /kv/?recursive&values HTTP/1.1\r\nHost: x\r\nAccept: application/x-ndjson\r\n\r\n',
+    ],
+    [
+      'batches',
+      limits.batchesMax,
+      'POST /kv/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-ndjson\r\n' +
+        `Content-Length: ${line.length}\r\n\r\n${line}`,
+    ],
+  ])('end with it, so that %s give back their places', async (_, count, waiting) => {
+    const { server, store } = await startApp({ maxValueBytes: 100_000 });
+    await store.write([
+      { kind: 'put', path: 'large' as KeyPath, contentType: 'text/plain', data: Buffer.alloc(100_000, 'x') },
+    ]);
+    const request = waiting.slice(0, waiting.indexOf(' HTTP'));
+    const socket = await openSocket(server.port);
+    socket.resume();
+    socket.write(watch + waiting.repeat(count));
+    const isFull = async (): Promise<boolean> => {
+      const headers = request.startsWith('POST') ? ['Content-Type: application/x-ndjson'] : [];
+      return (await rawRequest(server.port, request, headers)).code === 'KVS_OVERLOADED';
+    };
+    while (!(await isFull()));
+    socket.destroy();
+    while (await isFull());
   });
 });
 

@@ -1,5 +1,6 @@
 import { jsonOf } from '../../client/answer.ts';
 import { EventStream } from '../../client/event-stream.ts';
+import { failureOf } from '../../client/failure.ts';
 import type { Requester } from '../../client/requester.ts';
 import type { ActorDetail, ActorSnapshot, ActorTransition } from '../../core/ports.ts';
 import { defineCommand, type Context } from '../command.ts';
@@ -78,15 +79,26 @@ async function follow(
   const { nodes } = requester;
   const url = nodes.at(nodes.preferred);
   const target = '/debug/events';
-  const stream = await EventStream.open({ requester, url, target, lastId: undefined, silenceMs, signal });
+  const options = { requester, url, target, lastId: undefined, silenceMs, signal };
+  const stream = await reached(EventStream.open(options), signal);
   try {
     for (;;) {
-      const { type, data } = await stream.next();
+      const { type, data } = await reached(stream.next(), signal);
       if (type === 'gap') await printGap(output, data, isJson);
       else if (type === 'transition') await printTransition(output, data, isJson, actor);
     }
   } finally {
     stream.close();
+  }
+}
+
+/** What a connection fails with says nothing to a user. */
+async function reached<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await work;
+  } catch (error) {
+    signal.throwIfAborted();
+    throw failureOf(error).error;
   }
 }
 

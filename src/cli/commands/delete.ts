@@ -18,7 +18,8 @@ export const deleteCommand = defineCommand({
     'if-match': { type: 'string', value: 'UUID', summary: 'Only where this is the version of the key' },
   },
   details: `On a terminal, --recursive asks before it deletes. Where there is no terminal to ask at, it does as it is told;
-only all keys (PATH is "" or "/") are never deleted without --yes.`,
+only all keys (PATH is "" or "/") are never deleted without --yes. A node has five minutes for it, or --timeout where
+that is longer.`,
   examples: ['kvs delete users/ann', 'kvs delete carts/ --recursive', 'kvs delete carts/ --recursive --yes'],
   async run(context, [path = ''], options) {
     if (options.recursive !== true)

@@ -167,12 +167,13 @@ export class Batch {
     }
   }
 
+  /** Nothing, once nobody is there to take the values. */
   async #readAll(
     { reads, readIndexes }: Step,
     lines: readonly BatchLine[],
     results: string[],
   ): Promise<void> {
-    if (reads.length === 0) return;
+    if (reads.length === 0 || !this.#sink.isOpen) return;
     const { store, clock } = this.#deps;
     try {
       const versions = await Promise.all(reads.map((path) => store.get(path)));
