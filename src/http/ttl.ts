@@ -8,7 +8,7 @@ import { queryOf, secondsPattern } from './query.ts';
 const ttlHeaders = ['kvs-ttl', 'x-ttl'];
 
 /**
- * How long the value of a PUT is to live, by `?ttl=` or the header `KVS-TTL` or `X-TTL`, all in seconds; ms. Undefined:
+ * How long a value that is written is to live, by `?ttl=` or the header `KVS-TTL` or `X-TTL`, all in seconds; ms. Undefined:
  * for ever.
  *
  * @throws KvsError KVS_BAD_REQUEST for anything that is no time to live, and for two that differ

@@ -260,6 +260,14 @@ describe('POST ?restore', () => {
     expect((await get('k')).headers.get('kvs-expires-at')).toBeNull();
   });
 
+  it('lives as long as the request says, whatever the revision did', async () => {
+    const lasting = await put('k');
+    await put('k?ttl=10');
+    await restore('k', lasting, { 'KVS-TTL': '60' });
+    expect((await get('k')).headers.get('kvs-ttl')).toBe('60');
+    expect((await restore('k', lasting, { 'KVS-TTL': '0' })).status).toBe(400);
+  });
+
   it('finds nothing to restore in a deletion, or where there is no such revision, and changes nothing', async () => {
     const uuid = await put('k');
     await remove('k');

@@ -1,4 +1,5 @@
 import { Validator } from '@seriousme/openapi-schema-validator';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -484,7 +485,9 @@ async function isRefused(
 ): Promise<boolean> {
   const { method, paths, query } = operation;
   const path = (paths[0] ?? '').replace(/\{\w+\}/, 'x');
-  const fixed = query === undefined || neededIn(query).includes(name) ? [] : [query];
+  // What a query must have beside the parameter that is tried is a uuid, where it has a form at all.
+  const fixed =
+    query === undefined || neededIn(query).includes(name) ? [] : [query.replace(/\{\w+\}/, randomUUID())];
   const asked = place === 'query' ? [...fixed, `${name}=${value}`] : fixed;
   const response = await fetch(`http://127.0.0.1:${port}${path}?${asked.join('&')}`, {
     // Nobody waits for the end of a stream then.

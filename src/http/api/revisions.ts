@@ -1,6 +1,15 @@
 import * as z from 'zod';
 import type { Operation, Parameter } from './operation.ts';
-import { acceptEncoding, flagSchema, ifMatch, ifNoneMatch, keyPath } from './parameters.ts';
+import {
+  acceptEncoding,
+  flagSchema,
+  ifMatch,
+  ifNoneMatch,
+  keyPath,
+  ttl,
+  ttlHeader,
+  ttlHeaderOfDrivers,
+} from './parameters.ts';
 import { answer, contentType, count, expiresAt, path, shape, timestamp, uuid } from './shape.ts';
 import { notModifiedAnswer, valueAnswer, writeFailures, writtenAnswers } from './values.ts';
 
@@ -89,8 +98,8 @@ export const revisionOperations: readonly Operation[] = [
     query: 'restore={restore}',
     section: 'Revisions',
     title: 'Write the value of an earlier version anew',
-    text: 'The key gets a new version with the value of that one.',
-    parameters: [keyPath, restore, ifMatch, ifNoneMatch],
+    text: 'The key gets a new version with the value of that one, which expires when that one would have, unless a time to live is given.',
+    parameters: [keyPath, restore, ttl, ttlHeader, ttlHeaderOfDrivers, ifMatch, ifNoneMatch],
     answers: writtenAnswers,
     failures: ['KVS_BAD_PATH', 'KVS_REVISION_NOT_FOUND', 'KVS_PRECONDITION_FAILED', ...writeFailures],
     curl: `curl -X POST 'http://localhost:8080/kv/users/john/profile?restore=${someUuid}'`,

@@ -9,6 +9,7 @@ import type { HttpDeps, KvsContext } from '../context.ts';
 import { flag, uuidIn } from '../query.ts';
 import { sendVersion, sendWritten } from './kv-answer.ts';
 import { keyPathOf } from './kv-path.ts';
+import { instantAfter, ttlMsOf } from '../ttl.ts';
 import { assertTakesWrites } from '../writable.ts';
 
 /** `/kv/{path}?revisions`, `?revision=UUID` and `?restore=UUID`: the versions of a key that this node still has. */
@@ -46,14 +47,20 @@ export class KvRevisions {
     return sendVersion(c, await this.#find(keyPathOf(c), uuid), this.#deps.clock.now());
   }
 
-  /** The value is written anew, as any client could have done. Its time to live goes on, unless it is over. */
+  /**
+   * The value is written anew, as any client could have done. Unless the request says how long it is to live, its time
+   * to live goes on, if it is not over.
+   */
   async #restore(c: KvsContext, uuid: string): Promise<Response> {
     const { store, status, clock } = this.#deps;
     assertTakesWrites(status);
     const path = keyPathOf(c);
     const condition = conditionOf(c);
+    const ttlMs = ttlMsOf(c);
     const { contentType, data, encoding, expiresAt: endsAt } = await this.#find(path, uuid);
-    const expiresAt = endsAt !== undefined && endsAt > clock.now() ? endsAt : undefined;
+    const now = clock.now();
+    const goesOnUntil = endsAt !== undefined && endsAt > now ? endsAt : undefined;
+    const expiresAt = instantAfter(ttlMs, now) ?? goesOnUntil;
     const request = { kind: 'put', path, contentType, data, encoding, expiresAt, condition } as const;
     const [result] = await store.write([request]);
     return sendWritten(c, result);
