@@ -21,6 +21,7 @@ import type { CollectResult } from './core/ports.ts';
 import type { KeyVersion } from './core/version.ts';
 import { Bootstrap, noteBootstrapped } from './peers/bootstrap.ts';
 import type { Claims } from './peers/claims.ts';
+import type { Comparers } from './peers/comparers.ts';
 import { Exchange } from './peers/exchange.ts';
 import { PeerGossip } from './peers/gossip.ts';
 import type { MemberTable } from './peers/member-table.ts';
@@ -42,6 +43,7 @@ export interface ClusterParts extends ClusterOptions {
   readonly tally: ClusterTally;
   readonly merger: Merger;
   readonly claims: Claims;
+  readonly comparers: Comparers;
   readonly publish: (versions: readonly KeyVersion[]) => void;
   /** Takes what died long ago out of the store. */
   readonly collect: () => Promise<CollectResult>;
@@ -139,6 +141,7 @@ function syncer({
   members,
   transport,
   claims,
+  comparers,
   merger,
   tally,
   mustBootstrap,
@@ -154,6 +157,7 @@ function syncer({
         const member = members.get(id);
         return member && tally.exchange(new Exchange({ store, transport, claims, merger }, member));
       },
+      isComparing: (id: string) => comparers.isComparing(id),
       isBootstrapping: mustBootstrap,
       syncIntervalMs: config.sync_interval * secondMs,
       catchupIntervalMs: config.catchup_interval * secondMs,

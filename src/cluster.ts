@@ -10,6 +10,7 @@ import type { KeyVersion } from './core/version.ts';
 import { isBootstrapped } from './peers/bootstrap.ts';
 import { ClaimRounds } from './peers/claim-rounds.ts';
 import { Claims } from './peers/claims.ts';
+import { Comparers } from './peers/comparers.ts';
 import { Links } from './peers/links.ts';
 import { MemberTable } from './peers/member-table.ts';
 import { Merger } from './peers/merger.ts';
@@ -93,6 +94,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
   };
   const merger = new Merger({ store, onConflict, onRumour: publish });
   const claims = new Claims(store, members);
+  const comparers = new Comparers(clock);
   // The way to the others and their disks takes as long as the own disk does: both begin at the same time.
   store.onWrite(({ changes }) => {
     const local = changes.filter((change) => change.local);
@@ -121,6 +123,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     tally,
     merger,
     claims,
+    comparers,
     publish,
     collect,
     wasBootstrapped,
@@ -143,6 +146,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
     transport,
     twins,
     links,
+    comparers,
     isWhole: options.isWhole,
   });
   const quorum = new QuorumReads({

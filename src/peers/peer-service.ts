@@ -7,6 +7,7 @@ import type { Ballot, PeerCallName, PeerReply, PeerRequest, PeerTransport } from
 import type { VersionStore } from '../core/ports.ts';
 import type { Version } from '../core/version.ts';
 import type { Claims } from './claims.ts';
+import type { Comparers } from './comparers.ts';
 import { readDurable } from './durable.ts';
 import type { Links } from './links.ts';
 import { ListedLeaves } from './listed-leaves.ts';
@@ -26,6 +27,7 @@ export interface PeerServiceOptions {
   readonly transport: PeerTransport;
   readonly twins: Twins;
   readonly links: Pick<Links, 'noteBytes'>;
+  readonly comparers: Pick<Comparers, 'note'>;
   /** False while this node is being bootstrapped. */
   readonly isWhole: () => boolean;
 }
@@ -58,6 +60,7 @@ export class PeerService {
       const request = decodeRequest(message);
       this.#checkCaller(request);
       this.#noteBytes(request.from.id, { sent: 0, received: message.length });
+      this.#options.comparers.note(request.from.id, request.name);
       const reply = encodeReply(await this.#handle(request));
       this.#noteBytes(request.from.id, { sent: reply.length, received: 0 });
       return reply;

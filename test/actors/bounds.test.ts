@@ -79,6 +79,7 @@ describe('the syncer', () => {
       self: 'z',
       members: { present: () => ids.map((id) => ({ id, state: 'alive' })) },
       open: () => ({ progress: () => ({}) }),
+      isComparing: () => false,
       isBootstrapping: false,
       syncIntervalMs: 1e9,
       catchupIntervalMs: 120_000,

@@ -99,6 +99,7 @@ const machines = {
       self: 'a',
       members: { present: () => [other] },
       open: () => ({ progress: () => ({}) }),
+      isComparing: () => false,
       isBootstrapping: false,
       syncIntervalMs: 1e9,
       catchupIntervalMs: 120_000,

@@ -6,6 +6,7 @@ import type { PeerCallName, PeerTransport } from '../../src/core/peer-calls.ts';
 import type { Timers, VersionStore } from '../../src/core/ports.ts';
 import type { KeyVersion } from '../../src/core/version.ts';
 import { Claims } from '../../src/peers/claims.ts';
+import { Comparers } from '../../src/peers/comparers.ts';
 import { Exchange } from '../../src/peers/exchange.ts';
 import { Links } from '../../src/peers/links.ts';
 import { MemberTable } from '../../src/peers/member-table.ts';
@@ -126,6 +127,7 @@ export class TestNode {
   readonly claims: Claims;
   readonly merger: Merger;
   readonly links: Links;
+  readonly comparers: Comparers;
   readonly service: PeerService;
   readonly twins: Twins;
   readonly transport: PeerTransport;
@@ -170,6 +172,7 @@ export class TestNode {
       onElder: () => undefined,
     });
     this.links = new Links(clock);
+    this.comparers = new Comparers(clock);
     this.service = new PeerService({
       cluster: 'kvs',
       members: this.members,
@@ -179,6 +182,7 @@ export class TestNode {
       transport: this.transport,
       twins: this.twins,
       links: this.links,
+      comparers: this.comparers,
       isWhole: () => this.isWhole,
     });
     this.quorum = new QuorumReads({

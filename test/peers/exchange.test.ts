@@ -61,6 +61,17 @@ async function expectClaimsToBeTrue(nodes: readonly TestNode[]): Promise<void> {
   }
 }
 
+it('A node knows who compares with it, from the first question until they are through', async () => {
+  const { a, b } = await startTwo();
+  await b.store.write([put('k', '1')]);
+  const member = a.members.get('n1');
+  if (member === undefined) throw new Error('They know each other');
+  await a.transport.call(member, 'branches', null, { deadlineMs: 1_000 });
+  expect([b.comparers.isComparing('n0'), a.comparers.isComparing('n1')]).toEqual([true, false]);
+  await a.syncWith(b);
+  expect(b.comparers.isComparing('n0')).toBe(false);
+});
+
 describe('two nodes that hold the same', () => {
   it('find it out with one call of at most a kilobyte each way, and claim it of each other', async () => {
     const { a, b, wire } = await startTwo();

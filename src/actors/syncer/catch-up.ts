@@ -1,7 +1,7 @@
 /** How many members catch up at once with one that came back; in a larger cluster the others leave it to these. */
 const partnersMax = 4;
 /** The member with the greater id leaves the first word to the other one, for so long, ms. */
-const secondWordMs = 2_000;
+export const secondWordMs = 2_000;
 
 /**
  * When to catch up with a member that has joined or come back, ms from now; undefined: not at all, others do. Both

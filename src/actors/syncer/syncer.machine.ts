@@ -2,7 +2,7 @@ import { assign, enqueueActions, fromPromise, setup } from 'xstate';
 import type { Membership, StepKind, Steps } from '../../core/ports.ts';
 import { backoffMs } from '../../core/backoff.ts';
 import { shuffled } from '../../core/shuffled.ts';
-import { catchUpDelayMs } from './catch-up.ts';
+import { catchUpDelayMs, secondWordMs } from './catch-up.ts';
 import type { SyncerEvent } from './syncer.events.ts';
 
 /** For one step of an exchange, ms: a request and the work on both sides. */
@@ -15,6 +15,8 @@ export interface SyncerInput {
   readonly members: Pick<Membership, 'present'>;
   /** Begins an exchange; undefined when the member is gone. */
   readonly open: (id: string) => Steps | undefined;
+  /** Whether a member compares itself with this node just now: at the same time both would send the same data. */
+  readonly isComparing: (id: string) => boolean;
   /** True while a bootstrap brings the data: exchanges wait for its end. */
   readonly isBootstrapping: boolean;
   /** All in ms. */
@@ -46,7 +48,7 @@ interface SyncerContext extends SyncerInput {
  * - `drained`: the node stops.
  *
  * It never forgets who was behind: an exchange that fails is begun anew, ever more rarely, until the member is gone or
- * the two are equal. An exchange with a member that is gone ends at once, whatever it waits for.
+ * the two are equal. While a member compares itself with this node, what is planned with it waits. An exchange with a member that is gone ends at once, whatever it waits for.
  */
 export const syncerMachine = setup({
   types: { input: {} as SyncerInput, context: {} as SyncerContext, events: {} as SyncerEvent },
@@ -74,6 +76,13 @@ export const syncerMachine = setup({
       // One timer for each member: another one of the same id would not take its place.
       enqueue.cancel(`catchup-${params.id}`);
       enqueue.raise({ type: 'catchup.due', id: params.id }, { id: `catchup-${params.id}`, delay });
+    }),
+    planSecondWord: enqueueActions(({ enqueue }, params: { id: string }) => {
+      enqueue.cancel(`catchup-${params.id}`);
+      enqueue.raise(
+        { type: 'catchup.due', id: params.id },
+        { id: `catchup-${params.id}`, delay: secondWordMs },
+      );
     }),
     addSomebody: assign(({ context }) => {
       const [first] = shuffled(context.members.present(), context.chance);
@@ -106,6 +115,7 @@ export const syncerMachine = setup({
   },
   guards: {
     isBootstrapping: ({ context }) => context.isBootstrapping,
+    isComparing: ({ context }, params: { id: string }) => context.isComparing(params.id),
     isSomebodyBehind: ({ context }) => context.behind.length > 0,
     hasNobody: ({ context }) => context.steps === undefined,
     isComplete: (_, params: { kind: StepKind | null }) => params.kind === null,
@@ -133,7 +143,13 @@ export const syncerMachine = setup({
   on: {
     drain: { target: '.drained' },
     'member.fellBehind': { actions: { type: 'addBehind', params: ({ event }) => ({ id: event.id }) } },
-    'catchup.due': { actions: { type: 'addBehind', params: ({ event }) => ({ id: event.id }) } },
+    'catchup.due': [
+      {
+        guard: { type: 'isComparing', params: ({ event }) => ({ id: event.id }) },
+        actions: { type: 'planSecondWord', params: ({ event }) => ({ id: event.id }) },
+      },
+      { actions: { type: 'addBehind', params: ({ event }) => ({ id: event.id }) } },
+    ],
     'member.joined': { actions: { type: 'planCatchUp', params: ({ event }) => ({ id: event.id }) } },
     'member.recovered': { actions: { type: 'planCatchUp', params: ({ event }) => ({ id: event.id }) } },
     'member.failed': { actions: { type: 'giveUp', params: ({ event }) => ({ id: event.id }) } },

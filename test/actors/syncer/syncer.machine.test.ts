@@ -36,7 +36,7 @@ function member(id: string): Member {
 }
 
 /** A syncer that compares with `b`, whose first step is on its way, and for which `c` is behind too. */
-function compareWithTwo() {
+function compareWithTwo(isComparing: (id: string) => boolean = () => false) {
   const exchanges: OpenExchange[] = [];
   const clock = new SimulatedClock();
   const actor = createActor(syncerMachine.provide({ actors: { step: makeStep() } }), {
@@ -49,6 +49,7 @@ function compareWithTwo() {
         exchanges.push(exchange);
         return exchange;
       },
+      isComparing,
       isBootstrapping: false,
       syncIntervalMs: 3_600_000,
       catchupIntervalMs: 60_000,
@@ -119,6 +120,18 @@ describe('an exchange', () => {
     actor.send({ type: 'member.failed', id: 'c' });
     expect(actor.getSnapshot().value).toBe('idle');
     actor.send({ type: 'member.recovered', id: 'b' });
+    clock.increment(2_000);
+    expect(exchanges.map(({ id }) => id)).toEqual(['b', 'c', 'b']);
+  });
+
+  it('with a member that comes back waits as long as that one compares itself with this node', () => {
+    const comparing = new Set(['b']);
+    const { actor, clock, exchanges } = compareWithTwo((id) => comparing.has(id));
+    for (const id of ['b', 'c']) actor.send({ type: 'member.failed', id });
+    actor.send({ type: 'member.recovered', id: 'b' });
+    clock.increment(7_000);
+    expect(exchanges.map(({ id }) => id)).toEqual(['b', 'c']);
+    comparing.clear();
     clock.increment(2_000);
     expect(exchanges.map(({ id }) => id)).toEqual(['b', 'c', 'b']);
   });
