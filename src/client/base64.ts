@@ -2,7 +2,10 @@ const alphabet = new TextEncoder().encode('ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijk
 const padding = '='.charCodeAt(0);
 const decoder = new TextDecoder();
 
-/** RFC 4648, section 4, with padding. By hand: `btoa` wants a string of the bytes, and to make that takes six times as long. */
+/**
+ * RFC 4648, section 4, with padding. By hand: `btoa` wants a string of the bytes, and to make that takes six times as
+ * long.
+ */
 export function toBase64(data: Uint8Array): string {
   const text = new Uint8Array(Math.ceil(data.length / 3) * 4);
   for (let from = 0, to = 0; from < data.length; from += 3) {

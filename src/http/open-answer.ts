@@ -18,16 +18,14 @@ export class OpenAnswer {
 
   /** Sends the head. Only on a real socket. */
   constructor(c: KvsContext, { headers, onDrained, onGone }: OpenAnswerOptions) {
-    const { incoming, outgoing } = c.env ?? {};
-    if (incoming === undefined || outgoing === undefined) throw new Error('Such an answer needs a socket');
+    const { outgoing } = c.env ?? {};
+    if (outgoing === undefined) throw new Error('Such an answer needs a socket');
     this.#outgoing = outgoing;
     const leave = (): void => {
       this.#isOpen = false;
       if (!this.#isGone) onGone();
       this.#isGone = true;
     };
-    // Behind another answer on the same connection (pipelining) only the request hears of its end.
-    incoming.once('close', leave);
     outgoing.once('close', leave);
     outgoing.on('error', leave);
     outgoing.on('drain', () => {

@@ -32,10 +32,10 @@ describe('a member', () => {
   });
 });
 
-it('remembers no more members than there may be', () => {
+it('is forgotten first that asked longest ago, when there are more than there may be members', () => {
   const { comparers } = make();
   for (let n = 0; n < limits.membersMax; n++) comparers.note(`n${n}`, 'compare');
   expect(comparers.isComparing('n0')).toBe(true);
   comparers.note('one more', 'compare');
-  expect([comparers.isComparing('n0'), comparers.isComparing('one more')]).toEqual([false, true]);
+  expect(['n0', 'n1', 'one more'].map((id) => comparers.isComparing(id))).toEqual([false, true, true]);
 });

@@ -48,7 +48,8 @@ interface SyncerContext extends SyncerInput {
  * - `drained`: the node stops.
  *
  * It never forgets who was behind: an exchange that fails is begun anew, ever more rarely, until the member is gone or
- * the two are equal. While a member compares itself with this node, what is planned with it waits. An exchange with a member that is gone ends at once, whatever it waits for.
+ * the two are equal. While a member compares itself with this node, what is planned with it waits. An exchange with a
+ * member that is gone ends at once, whatever it waits for.
  */
 export const syncerMachine = setup({
   types: { input: {} as SyncerInput, context: {} as SyncerContext, events: {} as SyncerEvent },
@@ -61,7 +62,7 @@ export const syncerMachine = setup({
     })),
     giveUp: enqueueActions(({ context, enqueue }, params: { id: string }) => {
       const { [params.id]: _, ...failures } = context.failures;
-      enqueue.cancel(`catchup-${params.id}`);
+      enqueue.cancel(timerOf(params.id));
       enqueue.assign({ failures, behind: context.behind.filter((id) => id !== params.id) });
       if (params.id === context.partner) enqueue.raise({ type: 'partner.gone' });
     }),
@@ -73,17 +74,11 @@ export const syncerMachine = setup({
         chance: context.chance(),
       });
       if (delay === undefined) return;
-      // One timer for each member: another one of the same id would not take its place.
-      enqueue.cancel(`catchup-${params.id}`);
-      enqueue.raise({ type: 'catchup.due', id: params.id }, { id: `catchup-${params.id}`, delay });
+      catchUpAfter(enqueue, params.id, delay);
     }),
-    planSecondWord: enqueueActions(({ enqueue }, params: { id: string }) => {
-      enqueue.cancel(`catchup-${params.id}`);
-      enqueue.raise(
-        { type: 'catchup.due', id: params.id },
-        { id: `catchup-${params.id}`, delay: secondWordMs },
-      );
-    }),
+    planSecondWord: enqueueActions(({ enqueue }, params: { id: string }) =>
+      catchUpAfter(enqueue, params.id, secondWordMs),
+    ),
     addSomebody: assign(({ context }) => {
       const [first] = shuffled(context.members.present(), context.chance);
       return first === undefined ? {} : { behind: [first.id] };
@@ -109,8 +104,7 @@ export const syncerMachine = setup({
         chance: context.chance(),
       });
       enqueue.assign({ failures: { ...context.failures, [partner]: count } });
-      enqueue.cancel(`catchup-${partner}`);
-      enqueue.raise({ type: 'catchup.due', id: partner }, { id: `catchup-${partner}`, delay });
+      catchUpAfter(enqueue, partner, delay);
     }),
   },
   guards: {
@@ -199,3 +193,22 @@ export const syncerMachine = setup({
     drained: { type: 'final' },
   },
 });
+
+/** What of an action's enqueuer a plan needs. */
+interface Planner {
+  readonly cancel: (id: string) => void;
+  readonly raise: (
+    event: Extract<SyncerEvent, { type: 'catchup.due' }>,
+    options: { readonly id: string; readonly delay: number },
+  ) => void;
+}
+
+/** One timer for each member: another one of the same id would not take its place. */
+function catchUpAfter(planner: Planner, id: string, delay: number): void {
+  planner.cancel(timerOf(id));
+  planner.raise({ type: 'catchup.due', id }, { id: timerOf(id), delay });
+}
+
+function timerOf(id: string): string {
+  return `catchup-${id}`;
+}

@@ -45,18 +45,15 @@ export class KvQuorum {
 
   /** Until the client goes away, or the node stops. */
   async #whileWanted<T>(c: KvsContext, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-    const { incoming, outgoing } = c.env ?? {};
+    const { outgoing } = c.env ?? {};
     const open = new AbortController();
     const abort = (): void => open.abort();
-    // Behind another answer on the same connection (pipelining) only the request hears of its end.
-    incoming?.once('close', abort);
     outgoing?.once('close', abort);
     this.#open.add(open);
     try {
       return await work(open.signal);
     } finally {
       this.#open.delete(open);
-      incoming?.off('close', abort);
       outgoing?.off('close', abort);
     }
   }
