@@ -124,6 +124,8 @@ export const limits = {
   debugBufferBytesMax: 512 * 1_024,
   /** Changed keys that an exchange takes from the change logs; where there are more, the digests find them. */
   changedKeysMax: 65_536,
+  /** How often an exchange reads the change logs, before the digests find what others have brought meanwhile. */
+  changeRoundsMax: 8,
   /** Children that a page of /debug/keys lists; the others come with the next one. */
   debugChildrenMax: 200,
   /** Readers of /debug/events at one time. One more is refused with KVS_OVERLOADED. */

@@ -380,8 +380,8 @@ export interface Probing {
     readonly directMs: number;
     readonly indirectMs: number;
   }): Promise<ProbeResult>;
-  /** Asks one dead member whether it is back. */
-  revisit(): Promise<void>;
+  /** Asks one dead member whether it is back; settles with true when it is. */
+  revisit(): Promise<boolean>;
 }
 
 /** What is left in an outbox after a push; `more`: perhaps something. */

@@ -26,16 +26,26 @@ export interface ChangedKeysOptions {
  * The keys in which two stores differ, by their change logs: whatever either has stored since the other one last held
  * all that it had. For whom a partition has parted, this costs as much as they have changed, however much they hold.
  *
- * It may find too little: a log may not reach back, and it does not list more than `limits.changedKeysMax`. Where the
- * other one's log does not, nothing is known of what that one holds, and the own changes are left alone as well. What is
- * not found here the digests find.
+ * What others bring to either meanwhile is found in a further round, of which there are `limits.changeRoundsMax` at most.
+ *
+ * It may find too little: a log may not reach back, and no more than `limits.changedKeysMax` are listed. Where the other
+ * one's log does not reach back, nothing is known of what that one holds, and the own changes are left alone as well.
+ * What is not found here the digests find.
  */
 export class ChangedKeys {
   readonly #options: ChangedKeysOptions;
+  /** From where the other one's log is still to be read in this round; null at its end. */
   #theirs: number | null;
-  #own: number | null;
-  /** Keys that need no looking at among the own changes. */
+  /** Up to where the own log has been read, and whether that is its end. */
+  #own: number;
+  #isOwnRead = false;
+  /** Keys that need no looking at among the own changes of this round. */
   readonly #seen = new Set<KeyPath>();
+  #rounds = 1;
+  #listed = 0;
+  #hasFound = false;
+  /** Whether a log does not reach back, or the keys are too many. */
+  #isCut = false;
 
   constructor(options: ChangedKeysOptions) {
     this.#options = options;
@@ -43,25 +53,42 @@ export class ChangedKeys {
     this.#own = options.own;
   }
 
+  /** False at the end of a round. */
+  get isUnderWay(): boolean {
+    return !this.#isCut && (this.#theirs !== null || !this.#isOwnRead);
+  }
+
   /**
-   * Keys of the next page, with one request at most; null at the end.
+   * Keys of the next page, with one request at most; null at the end of the round.
    *
    * @throws what `ask` throws; KvsError KVS_PEER_FAILED when the other one's log has no end
    */
   async next(): Promise<KeyDifference | null> {
-    if (this.#seen.size >= limits.changedKeysMax) return null;
+    if (!this.isUnderWay) return null;
     if (this.#theirs !== null) return this.#compareTheirs(this.#theirs);
-    if (this.#own !== null) return this.#takeOwn(this.#own);
-    return null;
+    return this.#takeOwn();
+  }
+
+  /**
+   * Begins another round, in which the other one's log is read from `theirs` on. False when that is not worth it: the
+   * last round found nothing, or not all, or there were enough of them.
+   */
+  goOn(theirs: number): boolean {
+    if (this.#isCut || !this.#hasFound || this.#rounds >= limits.changeRoundsMax) return false;
+    this.#rounds++;
+    this.#hasFound = false;
+    this.#seen.clear();
+    this.#theirs = theirs;
+    this.#isOwnRead = false;
+    return true;
   }
 
   async #compareTheirs(since: number): Promise<KeyDifference | null> {
     const { store, ask } = this.#options;
     const changes = await ask(since);
     if (changes === null) {
-      this.#theirs = null;
-      // Which of them have reached the other one can't be told, and the digests cost less than to push all of them.
-      this.#own = null;
+      // Which of the own ones have reached the other one can't be told, and the digests cost less than to push all.
+      this.#isCut = true;
       return null;
     }
     const { paths, entries, next } = changes;
@@ -80,16 +107,28 @@ export class ChangedKeys {
       if (order === null || order > 0) wanted.push(path);
       else if (order < 0) greater.push(path);
     });
-    return { greater, wanted };
+    return this.#found(paths.length, { greater, wanted });
   }
 
   /** What the other one has changed as well has been compared: all else it can't have. */
-  async #takeOwn(since: number): Promise<KeyDifference> {
-    const changes = (await this.#options.store.changesSince(since, limits.pageItemsMax)) ?? [];
-    this.#own = changes.at(-1)?.sequence ?? null;
+  async #takeOwn(): Promise<KeyDifference | null> {
+    const changes = await this.#options.store.changesSince(this.#own, limits.pageItemsMax);
+    if (changes === null) {
+      this.#isCut = true;
+      return null;
+    }
+    this.#isOwnRead = changes.length === 0;
+    this.#own = changes.at(-1)?.sequence ?? this.#own;
     const greater = new Set(changes.map(({ path }) => path).filter((path) => !this.#seen.has(path)));
     for (const path of greater) this.#seen.add(path);
-    return { greater: [...greater], wanted: [] };
+    return this.#found(greater.size, { greater: [...greater], wanted: [] });
+  }
+
+  #found(listed: number, difference: KeyDifference): KeyDifference {
+    this.#listed += listed;
+    this.#isCut ||= this.#listed >= limits.changedKeysMax;
+    this.#hasFound ||= difference.greater.length + difference.wanted.length > 0;
+    return difference;
   }
 }
 

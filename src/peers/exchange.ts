@@ -51,8 +51,9 @@ export class Exchange implements Steps {
   #leaves: number[] = [];
   #leavesAtOnce: number = limits.pageItemsMax;
   #triedNewest = false;
-  #triedChanges = false;
   #changedKeys: ChangedKeys | undefined;
+  /** The other one's sequence before its changes were read last. */
+  #changesReadAt: number | undefined;
   #wanted: readonly KeyPath[] = [];
   #selections: LeafSelection[] = [];
   #toPush: KeyPath[] = [];
@@ -75,7 +76,7 @@ export class Exchange implements Steps {
     if (this.#selections.length > 0) return this.#fetch();
     if (this.#wanted.length > 0) return this.#get();
     if (this.#toPush.length > 0) return this.#push();
-    if (this.#changedKeys !== undefined) return this.#takeChanges(this.#changedKeys);
+    if (this.#changedKeys?.isUnderWay) return this.#takeChanges(this.#changedKeys);
     if (this.#leaves.length > 0) return this.#listLeaves();
     if (this.#start === undefined || this.#branches === undefined) return this.#compare();
     if (this.#branches.length > 0) return this.#descend(this.#branches);
@@ -100,14 +101,20 @@ export class Exchange implements Steps {
       this.#leaves = leavesOfDifferent(newest, theirs.newest);
       if (this.#leaves.length > 0) return 'request';
     }
-    if (!this.#triedChanges) {
-      this.#triedChanges = true;
-      this.#changedKeys = await this.#changesSinceClaims();
-      if (this.#changedKeys !== undefined) return 'request';
-    }
+    if (await this.#beginChanges(theirs.sequence)) return 'request';
     const { digests } = await this.#call('branches', null);
     this.#branches = differingDigests(store.branchDigests(), digestLanes(digests));
     return 'request';
+  }
+
+  /** False where the change logs have no more to say. */
+  async #beginChanges(theirs: number): Promise<boolean> {
+    const readAt = this.#changesReadAt;
+    this.#changesReadAt = theirs;
+    // What others brought to either while the two were at it is in their logs as well.
+    if (readAt !== undefined) return this.#changedKeys?.goOn(readAt) ?? false;
+    this.#changedKeys = await this.#changesSinceClaims();
+    return this.#changedKeys !== undefined;
   }
 
   /** Undefined where the two have never been compared to the end. */
@@ -122,7 +129,6 @@ export class Exchange implements Steps {
   async #takeChanges(changedKeys: ChangedKeys): Promise<StepKind | null> {
     const { requests } = this.#counts;
     const difference = await changedKeys.next();
-    if (difference === null) this.#changedKeys = undefined;
     this.#wanted = difference?.wanted ?? [];
     this.#toPush.push(...(difference?.greater ?? []));
     // The own changes take no request: nobody needs a pause after them.

@@ -47,11 +47,13 @@ export class PeerProbing implements Probing {
     return heard.length === 0 ? 'unheard' : 'silent';
   }
 
-  async revisit(): Promise<void> {
+  async revisit(): Promise<boolean> {
     const { members, random } = this.#ports;
     const dead = members.absent().filter(({ state }) => state === 'dead');
-    for (const member of shuffled(dead, () => random.next(), 1))
-      await this.#ask(member.id, revisitDeadlineMs);
+    const [member] = shuffled(dead, () => random.next(), 1);
+    if (member === undefined) return false;
+    await this.#ask(member.id, revisitDeadlineMs);
+    return members.get(member.id)?.state === 'alive';
   }
 
   async #ask(id: string, deadlineMs: number): Promise<boolean> {

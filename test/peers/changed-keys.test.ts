@@ -30,6 +30,42 @@ describe('changed keys', () => {
     expect(count).toBe(limits.changedKeysMax);
   });
 
+  it('are looked for in a bounded number of rounds, and in no more after one that finds nothing', async () => {
+    let paths = pathsFrom(0, 3);
+    const changedKeys = new ChangedKeys({
+      store: {
+        changesSince: () => Promise.resolve([]),
+        entriesOf: () => Promise.resolve({ paths: [], packed: new Uint8Array() }),
+      },
+      ask: async () => ({ paths, entries: entriesOf(paths), next: null }),
+      theirs: 0,
+      own: 0,
+    });
+    const read = async () => {
+      let count = 0;
+      while (changedKeys.isUnderWay) count += (await changedKeys.next())?.wanted.length ?? 0;
+      return count;
+    };
+    const counts = [await read()];
+    while (changedKeys.goOn(counts.length)) counts.push(await read());
+    expect(counts).toEqual(Array(limits.changeRoundsMax).fill(3));
+
+    const others = new ChangedKeys({
+      store: {
+        changesSince: () => Promise.resolve([]),
+        entriesOf: () => Promise.resolve({ paths: [], packed: new Uint8Array() }),
+      },
+      ask: async () => ({ paths, entries: entriesOf(paths), next: null }),
+      theirs: 0,
+      own: 0,
+    });
+    while (others.isUnderWay) await others.next();
+    paths = [];
+    expect(others.goOn(3)).toBe(true);
+    while (others.isUnderWay) await others.next();
+    expect(others.goOn(3)).toBe(false);
+  });
+
   it('are not asked for again and again where a peer stays at one place', async () => {
     const changedKeys = new ChangedKeys({
       store: {

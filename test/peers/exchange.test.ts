@@ -149,6 +149,29 @@ describe('two nodes that differ', () => {
     await expectClaimsToBeTrue([a, b]);
   });
 
+  it('and while others bring one of them data, read its log again, and look at no digest', async () => {
+    const { nodes, wire, clock } = await startNodes(3);
+    const [a, b, c] = nodes as [TestNode, TestNode, TestNode];
+    await a.store.write([put('first', '1')]);
+    for (let round = 0; round < 2; round++) for (const node of [a, c]) await node.syncWith(b);
+    for (const node of [a, c]) {
+      clock.ms++;
+      await node.store.write(Array.from({ length: 2_500 }, (_, i) => put(`${node.id}/${i}`, '1')));
+    }
+    wire.sent.length = 0;
+    const exchanges = [a.exchangeWith(b), c.exchangeWith(b)];
+    for (let open = exchanges; open.length > 0;) {
+      const kinds = await Promise.all(open.map((exchange) => exchange.step()));
+      open = open.filter((_, index) => kinds[index] !== null);
+    }
+    await a.syncWith(b);
+    await c.syncWith(b);
+    expect(new Set(wire.sent.map(({ name }) => name))).not.toContain('branches');
+    expect([root(a), root(c)]).toEqual([root(b), root(b)]);
+    expect(Object.keys(await contents(b.store))).toHaveLength(5_001);
+    await expectClaimsToBeTrue(nodes);
+  });
+
   it('in more than their change logs remember, find the rest by the digests', async () => {
     const { a, b, wire, clock } = await startTwo({ changeLogEntriesMax: 100 });
     await a.store.write([put('first', '1')]);

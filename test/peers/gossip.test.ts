@@ -127,8 +127,19 @@ describe('of many members', () => {
     expect(await probing.probe({ id: 'm0', directMs: 1, indirectMs: 1 })).toBe('unheard');
     expect(calls.map(({ name }) => name)).toEqual(['ping', 'probe', 'probe', 'probe']);
     calls.length = 0;
-    await probing.revisit();
+    expect(await probing.revisit()).toBe(false);
     expect(calls).toEqual([]);
+  });
+
+  it('one of those that are dead is asked whether it is back, and is not while it is silent', async () => {
+    const { members, probing, calls } = start();
+    for (const id of ['m1', 'm2']) {
+      members.suspect(id);
+      members.bury(id);
+    }
+    expect(await probing.revisit()).toBe(false);
+    expect(calls.map(({ name }) => name)).toEqual(['ping']);
+    expect(['m1:1', 'm2:1']).toContain(calls[0]?.address);
   });
 
   it('sixteen hear the goodbye', async () => {

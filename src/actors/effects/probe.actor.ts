@@ -7,7 +7,7 @@ export function makeProbes(probing: Probing): {
     ProbeResult,
     { readonly id: string; readonly directMs: number; readonly indirectMs: number }
   >;
-  readonly revisit: PromiseActorLogic<void>;
+  readonly revisit: PromiseActorLogic<boolean>;
 } {
   return {
     probe: fromPromise(({ input }) => probing.probe(input)),

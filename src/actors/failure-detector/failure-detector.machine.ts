@@ -44,6 +44,8 @@ interface FailureDetectorContext extends FailureDetectorInput {
  *   - `revisits`: `waiting`: until it is the turn of the dead. `calling`: asks one of them whether it is back.
  * - `drained`: the node stops.
  *
+ * Where one of the dead is back, the next one is asked at once: a cut that has healed parted them all.
+ *
  * Whoever does not answer is suspected, for a time in which it can refute, by a machine of its own for each suspicion.
  * It never removes a member, and never believes its own silence to be another one's fault alone: a node that hears
  * nobody waits longer before it gives anybody up.
@@ -56,7 +58,7 @@ export const failureDetectorMachine = setup({
   },
   actors: {
     probe: fromPromise<ProbeResult, ProbeInput>(async () => 'alive'),
-    revisit: fromPromise<void>(async () => undefined),
+    revisit: fromPromise<boolean>(async () => false),
     suspicion: suspicionMachine,
   },
   actions: {
@@ -99,6 +101,7 @@ export const failureDetectorMachine = setup({
   guards: {
     hasSomebody: ({ context }) => context.probed !== undefined,
     isAlive: (_, params: { result: ProbeResult }) => params.result === 'alive',
+    isBack: (_, params: { isBack: boolean }) => params.isBack,
   },
   delays: {
     period: ({ context }) => periodMs * (1 + context.healthScore),
@@ -171,7 +174,19 @@ export const failureDetectorMachine = setup({
           states: {
             waiting: { after: { revisitInterval: 'calling' } },
             calling: {
-              invoke: { id: 'revisit', src: 'revisit', onDone: 'waiting', onError: 'waiting' },
+              invoke: {
+                id: 'revisit',
+                src: 'revisit',
+                onDone: [
+                  {
+                    guard: { type: 'isBack', params: ({ event }) => ({ isBack: event.output }) },
+                    target: 'calling',
+                    reenter: true,
+                  },
+                  { target: 'waiting' },
+                ],
+                onError: 'waiting',
+              },
               after: { revisitDeadline: 'waiting' },
             },
           },

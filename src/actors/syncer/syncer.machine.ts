@@ -80,6 +80,7 @@ export const syncerMachine = setup({
       catchUpAfter(enqueue, params.id, secondWordMs),
     ),
     addSomebody: assign(({ context }) => {
+      if (context.behind.length > 0) return {};
       const [first] = shuffled(context.members.present(), context.chance);
       return first === undefined ? {} : { behind: [first.id] };
     }),

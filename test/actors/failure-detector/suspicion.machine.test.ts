@@ -86,7 +86,7 @@ describe('the last question', () => {
       probes.push(options);
       return result;
     };
-    const ask = makeAsk({ probe, revisit: async () => undefined }, 1_000);
+    const ask = makeAsk({ probe, revisit: async () => false }, 1_000);
     const actor = createActor(ask, { input: { id: 'b' } }).start();
     const { output } = await waitFor(actor, ({ status }) => status === 'done');
     expect(output).toBe(isAlive);

@@ -35,8 +35,13 @@ function member(id: string): Member {
   return { id, address, storeId: id, joinedTimestamp: 0, incarnation: 0, state: 'alive', lastSeen: 0 };
 }
 
-/** A syncer that compares with `b`, whose first step is on its way, and for which `c` is behind too. */
-function compareWithTwo(isComparing: (id: string) => boolean = () => false) {
+interface SyncerOptions {
+  readonly isComparing?: (id: string) => boolean;
+  readonly isBootstrapping?: boolean;
+}
+
+/** A syncer with the members `b` and `c`. */
+function startSyncer({ isComparing = () => false, isBootstrapping = false }: SyncerOptions = {}) {
   const exchanges: OpenExchange[] = [];
   const clock = new SimulatedClock();
   const actor = createActor(syncerMachine.provide({ actors: { step: makeStep() } }), {
@@ -50,7 +55,7 @@ function compareWithTwo(isComparing: (id: string) => boolean = () => false) {
         return exchange;
       },
       isComparing,
-      isBootstrapping: false,
+      isBootstrapping,
       syncIntervalMs: 3_600_000,
       catchupIntervalMs: 60_000,
       throttleDelayMs: 100,
@@ -58,6 +63,12 @@ function compareWithTwo(isComparing: (id: string) => boolean = () => false) {
       chance: () => 0.5,
     },
   }).start();
+  return { actor, clock, exchanges };
+}
+
+/** One that compares with `b`, whose first step is on its way, and for which `c` is behind too. */
+function compareWithTwo(isComparing?: (id: string) => boolean) {
+  const { actor, clock, exchanges } = startSyncer(isComparing && { isComparing });
   actor.send({ type: 'member.fellBehind', id: 'b' });
   actor.send({ type: 'member.fellBehind', id: 'c' });
   const [first] = exchanges;
@@ -67,6 +78,24 @@ function compareWithTwo(isComparing: (id: string) => boolean = () => false) {
 
 /** Lets everything run that a settled promise sets going. */
 const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('a syncer that waits for a bootstrap to end', () => {
+  it.each([
+    ['compares with everybody who was behind meanwhile', ['b', 'c'], ['b', 'c']],
+    ['compares with somebody where nobody was', [], ['b']],
+  ])('%s', async (_, behind, compared) => {
+    const { actor, exchanges } = startSyncer({ isBootstrapping: true });
+    for (const id of behind) actor.send({ type: 'member.fellBehind', id });
+    expect(exchanges).toEqual([]);
+    actor.send({ type: 'bootstrap.finished' });
+    for (let at = 0; at < compared.length; at++) {
+      exchanges[at]?.answer(null);
+      await settled();
+    }
+    expect(exchanges).toHaveLength(compared.length);
+    expect(exchanges.map(({ id }) => id)).toEqual(behind.length > 0 ? compared : [expect.any(String)]);
+  });
+});
 
 const departures: readonly MemberFact['type'][] = ['member.failed', 'member.left', 'member.forgotten'];
 
