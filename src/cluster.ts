@@ -72,6 +72,7 @@ export async function openCluster(options: ClusterOptions): Promise<Cluster> {
       joinedTimestamp: store.createdAt,
     },
     clock,
+    timers: options.timers,
     logger,
     saved: await store.note(membersNote),
     forgetAfterMs: config.forget_member_hours * hourMs,

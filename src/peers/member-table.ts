@@ -10,7 +10,7 @@ import {
   type MemberState,
 } from '../core/membership.ts';
 import type { MembershipNews } from '../core/peer-calls.ts';
-import type { Clock, Logger, Members, Membership, MembershipChange } from '../core/ports.ts';
+import type { Clock, Logger, Members, Membership, MembershipChange, Timers } from '../core/ports.ts';
 import { Absences } from './absences.ts';
 import { ClaimLedger, type LeastClaim } from './claim-ledger.ts';
 import { KnownMembers } from './known-members.ts';
@@ -27,6 +27,7 @@ export interface MemberTableOptions {
   /** This node, as its configuration and its store know it; the incarnation is taken from what was saved. */
   readonly self: Omit<Member, 'incarnation' | 'state' | 'lastSeen'>;
   readonly clock: Clock;
+  readonly timers: Timers;
   readonly logger: Logger;
   /** What `save` was given last before this start; undefined for a new store. */
   readonly saved: Uint8Array | undefined;
@@ -62,9 +63,9 @@ export class MemberTable implements Membership, Members {
 
   constructor(options: MemberTableOptions) {
     this.#options = options;
-    const { clock, logger, save } = options;
+    const { clock, timers, logger, save } = options;
     this.#absences = new Absences(clock);
-    this.#saver = new TableSaver({ encode: () => this.#encode(), save, logger });
+    this.#saver = new TableSaver({ encode: () => this.#encode(), save, logger, timers });
     const saved = options.saved === undefined ? undefined : decodeTable(options.saved);
     // One more than ever before: whatever the others still believe of an earlier life is thereby out of date.
     const incarnation = (saved?.incarnation ?? -1) + 1;

@@ -59,7 +59,7 @@ export class Rumours {
     readonly membersCount: number;
   }): RumourSubjects {
     const toldMax = retransmitMultiplier * Math.ceil(Math.log10(membersCount + 1));
-    const leastTold = [...this.#rumours].toSorted(([, a], [, b]) => a.told - b.told).slice(0, countMax);
+    const leastTold = this.#leastTold(countMax);
     for (const [mark, rumour] of leastTold) {
       const told = rumour.told + times;
       if (told >= toldMax) this.#rumours.delete(mark);
@@ -70,6 +70,13 @@ export class Rumours {
       members: taken.filter(({ isOfMember }) => isOfMember).map(({ subject }) => subject),
       forgotten: taken.filter(({ isOfMember }) => !isOfMember).map(({ subject }) => subject),
     };
+  }
+
+  /** In the order in which they came, where they were told as often: no sorting, for there may be thousands. */
+  #leastTold(countMax: number): readonly (readonly [mark: string, rumour: Rumour])[] {
+    const byTold: [string, Rumour][][] = [];
+    for (const entry of this.#rumours) (byTold[entry[1].told] ??= []).push(entry);
+    return byTold.flat().slice(0, countMax);
   }
 }
 

@@ -1,4 +1,7 @@
-import type { Logger } from '../core/ports.ts';
+import type { Logger, Timers } from '../core/ports.ts';
+
+/** Between two saves, ms: while a large cluster meets, its table changes all the time, and each save writes all of it. */
+export const pauseMs = 200;
 
 export interface TableSaverOptions {
   /** The table as it is now. */
@@ -6,15 +9,22 @@ export interface TableSaverOptions {
   /** Makes it durable. */
   readonly save: (bytes: Uint8Array) => Promise<void>;
   readonly logger: Logger;
+  readonly timers: Timers;
 }
 
-/** Keeps a table on disk. One save at a time: what changes meanwhile goes with the next one. */
+/**
+ * Keeps a table on disk. One save at a time, and a pause after it unless somebody waits: what changes meanwhile goes
+ * with the next one.
+ */
 export class TableSaver {
   readonly #options: TableSaverOptions;
   #saving: Promise<void> | undefined;
   #failure: unknown;
   #isDirty = false;
   #isClosed = false;
+  /** Who waits for all to be saved. */
+  #waiting = 0;
+  #endPause: () => void = () => undefined;
 
   constructor(options: TableSaverOptions) {
     this.#options = options;
@@ -45,7 +55,10 @@ export class TableSaver {
   }
 
   async #settled(): Promise<void> {
+    this.#waiting++;
+    this.#endPause();
     while (this.#saving !== undefined) await this.#saving;
+    this.#waiting--;
   }
 
   async #saveAll(): Promise<void> {
@@ -57,6 +70,7 @@ export class TableSaver {
         this.#isDirty = false;
         await save(encode());
         this.#failure = undefined;
+        await this.#pause();
       }
     } catch (error) {
       this.#failure = error;
@@ -64,5 +78,16 @@ export class TableSaver {
     } finally {
       this.#saving = undefined;
     }
+  }
+
+  #pause(): Promise<void> {
+    if (this.#waiting > 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const callOff = this.#options.timers.after(pauseMs, resolve);
+      this.#endPause = () => {
+        callOff();
+        resolve();
+      };
+    });
   }
 }

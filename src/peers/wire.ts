@@ -1,4 +1,4 @@
-import { decode, encode } from '@msgpack/msgpack';
+import { decode, Encoder } from '@msgpack/msgpack';
 import * as z from 'zod';
 import { KvsError, type KvsErrorCode } from '../core/errors.ts';
 import { branchCount } from '../core/digest-tree.ts';
@@ -31,6 +31,8 @@ const addressLengthMax = 300;
 const probeDeadlineMsMax = 60_000;
 /** The reason of a refusal; a longer one is cut. */
 const reasonLengthMax = 1_000;
+/** A message as long as this leaves its buffer to the next one, bytes. */
+const keptBufferBytesMax = 65_536;
 
 const whole = z.int().min(0);
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not bytes');
@@ -254,7 +256,7 @@ export function encodeReply<Name extends PeerCallName>(reply: PeerReply<Name>): 
 }
 
 export function encodeRefusal(error: KvsError): Uint8Array {
-  return encode([1, error.code, error.message.slice(0, reasonLengthMax)]);
+  return encoded([1, error.code, error.message.slice(0, reasonLengthMax)]);
 }
 
 /** What a peer may refuse a call with; any other code becomes KVS_PEER_FAILED. */
@@ -330,7 +332,8 @@ export interface SavedTable {
 }
 
 export function encodeTable(table: SavedTable): Uint8Array {
-  return encode(table, { ignoreUndefined: true });
+  const { served, ...rest } = table;
+  return encoded(served === undefined ? rest : table);
 }
 
 /** @throws KvsError KVS_BAD_REQUEST */
@@ -409,14 +412,24 @@ function packVersion({ path, version }: KeyVersion): PackedVersion {
 }
 
 function encodeMessage(message: readonly unknown[]): Uint8Array {
-  const encoded = encode(message);
-  if (encoded.length > limits.messageBytesMax) {
+  const bytes = encoded(message);
+  if (bytes.length > limits.messageBytesMax) {
     throw new KvsError(
       'KVS_VALUE_TOO_LARGE',
-      `A message of ${encoded.length} bytes is larger than ${limits.messageBytesMax}`,
+      `A message of ${bytes.length} bytes is larger than ${limits.messageBytesMax}`,
     );
   }
-  return encoded;
+  return bytes;
+}
+
+/** Goes from message to message with its buffer: to make one for each takes longer than most messages do. */
+let encoder = new Encoder();
+
+function encoded(value: unknown): Uint8Array {
+  const shared = encoder.encodeSharedRef(value);
+  if (shared.length <= keptBufferBytesMax) return shared.slice();
+  encoder = new Encoder();
+  return shared;
 }
 
 function decodeMessage(message: Uint8Array): unknown {
@@ -445,7 +458,7 @@ function parsed<T>(schema: z.ZodType<T>, value: unknown, what: string): T {
 
 /** A position in the time index as it is kept on disk; null: the end. */
 export function encodePosition(position: TimeEntry | null): Uint8Array {
-  return encode(position);
+  return encoded(position);
 }
 
 /** @throws KvsError KVS_BAD_REQUEST */

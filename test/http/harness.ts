@@ -1,4 +1,5 @@
 import { once } from 'node:events';
+import { ManualTimers } from '../manual-timers.ts';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -96,6 +97,7 @@ export async function makeApp(overrides: Partial<HttpDeps> = {}): Promise<HttpUn
     members: new MemberTable({
       self: { id: 'node1', address: '127.0.0.1:1', storeId: store.storeId, joinedTimestamp: 1 },
       clock,
+      timers: new ManualTimers(),
       logger,
       saved: undefined,
       forgetAfterMs: 0,

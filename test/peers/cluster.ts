@@ -3,7 +3,7 @@ import { KvsError } from '../../src/core/errors.ts';
 import type { KeyPath } from '../../src/core/key-path.ts';
 import { limits } from '../../src/core/limits.ts';
 import type { PeerCallName, PeerTransport } from '../../src/core/peer-calls.ts';
-import type { Timers, VersionStore } from '../../src/core/ports.ts';
+import type { VersionStore } from '../../src/core/ports.ts';
 import type { KeyVersion } from '../../src/core/version.ts';
 import { Claims } from '../../src/peers/claims.ts';
 import { Comparers } from '../../src/peers/comparers.ts';
@@ -17,6 +17,7 @@ import { Twins } from '../../src/peers/twins.ts';
 import { decodeReply, encodeRequest } from '../../src/peers/wire.ts';
 import type { Level } from '../../src/store/level.ts';
 import type { OpenVersionStore } from '../../src/store/version-store.ts';
+import { ManualTimers } from '../manual-timers.ts';
 import { CountingRandom, FixedClock, memoryLevel, openTestStore, RecordingLogger } from '../store/harness.ts';
 
 /** Random-looking uuids that are another node's on another node, and the same in each run. */
@@ -31,32 +32,6 @@ export class NamedRandom extends CountingRandom {
 
   override uuid = () =>
     `${(this.#name * 65_536 + ++this.#count).toString(16).padStart(8, '0')}-0000-4000-8000-000000000000`;
-}
-
-/** Timers that go off when a test says so. */
-export class ManualTimers implements Timers {
-  readonly #tasks = new Map<() => void, number>();
-  #now = 0;
-
-  after(ms: number, task: () => void): () => void {
-    const own = () => task();
-    this.#tasks.set(own, this.#now + ms);
-    return () => void this.#tasks.delete(own);
-  }
-
-  get pending(): number {
-    return this.#tasks.size;
-  }
-
-  /** Lets so much time go by. */
-  advance(ms: number): void {
-    this.#now += ms;
-    for (const [task, dueAt] of this.#tasks) {
-      if (dueAt > this.#now) continue;
-      this.#tasks.delete(task);
-      task();
-    }
-  }
 }
 
 /** One message that went over the wire. */
@@ -150,6 +125,7 @@ export class TestNode {
     this.members = new MemberTable({
       self,
       clock,
+      timers: new ManualTimers(),
       logger: this.logger,
       saved: undefined,
       forgetAfterMs: 0,

@@ -5,6 +5,7 @@ import type { MembershipNews, PeerAddress, PeerCallName, PeerTransport } from '.
 import { PeerGossip } from '../../src/peers/gossip.ts';
 import { MemberTable } from '../../src/peers/member-table.ts';
 import { PeerProbing } from '../../src/peers/probing.ts';
+import { ManualTimers } from '../manual-timers.ts';
 import { CountingRandom, FixedClock, RecordingLogger } from '../store/harness.ts';
 
 interface Called {
@@ -27,6 +28,7 @@ function gossipWith(addresses: () => readonly string[], refusal: KvsError, membe
   const members = new MemberTable({
     self: { id: 'self', address: 'self:1', storeId: 'store-self', joinedTimestamp: 1 },
     clock,
+    timers: new ManualTimers(),
     logger,
     saved: undefined,
     forgetAfterMs: 0,

@@ -6,12 +6,14 @@ import type { Member, MemberRecord } from '../../src/core/membership.ts';
 import type { MembershipNews } from '../../src/core/peer-calls.ts';
 import type { MembershipChange } from '../../src/core/ports.ts';
 import { MemberTable, shownAfterGoneMs, type MemberTableOptions } from '../../src/peers/member-table.ts';
+import { ManualTimers } from '../manual-timers.ts';
 import { FixedClock, hourMs, RecordingLogger } from '../store/harness.ts';
 
 class TableUnderTest {
   readonly clock = new FixedClock();
   readonly logger = new RecordingLogger();
   readonly changes: string[] = [];
+  readonly timers = new ManualTimers();
   readonly saves: Uint8Array[] = [];
   readonly table: MemberTable;
 
@@ -19,6 +21,7 @@ class TableUnderTest {
     this.table = new MemberTable({
       self: { id: 'self', address: 'self:1', storeId: 'store-self', joinedTimestamp: 1 },
       clock: this.clock,
+      timers: this.timers,
       logger: this.logger,
       saved: undefined,
       forgetAfterMs: 0,

@@ -1,10 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { TableSaver } from '../../src/peers/table-saver.ts';
+import { pauseMs, TableSaver } from '../../src/peers/table-saver.ts';
+import { ManualTimers } from '../manual-timers.ts';
 import { RecordingLogger } from '../store/harness.ts';
 
 /** A table of one number, whose saves end when the test says so. */
 class SavesUnderTest {
   readonly logger = new RecordingLogger();
+  readonly timers = new ManualTimers();
   readonly begun: number[] = [];
   readonly saver: TableSaver;
   value = 0;
@@ -20,6 +22,7 @@ class SavesUnderTest {
         });
       },
       logger: this.logger,
+      timers: this.timers,
     });
   }
 
@@ -32,6 +35,9 @@ class SavesUnderTest {
     while (this.begun.length < count) await Promise.resolve();
   }
 }
+
+/** Lets everything run that a settled promise sets going. */
+const settled = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('a saver', () => {
   it('writes once what came at once, and again what came meanwhile', async () => {
@@ -47,6 +53,29 @@ describe('a saver', () => {
     t.end();
     await saved;
     expect(t.begun).toEqual([2, 4]);
+  });
+
+  it('pauses after each save, unless somebody waits', async () => {
+    const t = new SavesUnderTest();
+    t.change();
+    await t.untilBegun(1);
+    t.end();
+    await settled();
+    t.change();
+    t.timers.advance(pauseMs - 1);
+    await settled();
+    expect(t.begun).toEqual([1]);
+    t.timers.advance(1);
+    await t.untilBegun(2);
+    t.end();
+    await settled();
+    t.change();
+    const saved = t.saver.saved();
+    await t.untilBegun(3);
+    t.end();
+    await saved;
+    expect(t.begun).toEqual([1, 2, 3]);
+    expect(t.timers.pending).toBe(0);
   });
 
   it('that fails says so in the log and to whoever waits, and tries again with the next change', async () => {

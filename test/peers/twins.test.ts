@@ -3,6 +3,7 @@ import { KvsError } from '../../src/core/errors.ts';
 import type { PeerAddress, PeerRequest, PeerTransport } from '../../src/core/peer-calls.ts';
 import { MemberTable } from '../../src/peers/member-table.ts';
 import { Twins } from '../../src/peers/twins.ts';
+import { ManualTimers } from '../manual-timers.ts';
 import { FixedClock, RecordingLogger } from '../store/harness.ts';
 
 interface ProcessOptions {
@@ -30,6 +31,7 @@ class TestProcess {
     this.table = new MemberTable({
       self: { id, address: '', storeId, joinedTimestamp: 1 },
       clock: new FixedClock(),
+      timers: new ManualTimers(),
       logger,
       saved: options.saved,
       forgetAfterMs: 0,
