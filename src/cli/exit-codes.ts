@@ -15,7 +15,7 @@ export type ExitCode = (typeof exitCodes)[keyof typeof exitCodes];
 export const exitMeanings: Readonly<Record<keyof typeof exitCodes, string>> = {
   ok: 'It is done. A node was stopped in order; whoever read the output may have gone before its end.',
   failed: 'It could not be done, or not all of it. A node failed, or did not stop in time.',
-  usage: 'The command line or the configuration is wrong. Nothing was done.',
+  usage: 'The command line, a path in it or the configuration is wrong. Nothing was done.',
   notFound: 'There is no such key, revision, member or actor.',
   preconditionFailed: '--if-match or --if-none-match did not hold. Nothing was written.',
   unreachable: 'No node answered, or not in time. What was asked for may have been done.',
@@ -35,6 +35,6 @@ export function exitCodeOf(code: string): ExitCode {
   if (codesNotFound.has(code)) return exitCodes.notFound;
   if (codesUnreachable.has(code)) return exitCodes.unreachable;
   if (code === 'KVS_PRECONDITION_FAILED') return exitCodes.preconditionFailed;
-  if (code === 'KVS_USAGE') return exitCodes.usage;
+  if (code === 'KVS_USAGE' || code === 'KVS_BAD_PATH') return exitCodes.usage;
   return exitCodes.failed;
 }

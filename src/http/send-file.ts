@@ -26,7 +26,8 @@ export function sendFile(c: KvsContext, file: PageFile): Response {
     header(c, 'if-none-match')
       ?.split(/\s*,\s*/)
       .map((tag) => tag.replace(/^W\//, '')) ?? [];
-  if (known.includes(headers['ETag'] ?? '')) return send(c, { status: 304, headers, body: null });
+  if (known.includes('*') || known.includes(headers['ETag'] ?? ''))
+    return send(c, { status: 304, headers, body: null });
   const body = isZipped ? file.zipped : file.bytes;
   return send(c, { status: 200, headers: { ...headers, 'Content-Length': String(body.length) }, body });
 }

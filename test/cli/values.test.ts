@@ -137,7 +137,7 @@ describe('A failure', () => {
     });
     // What fetch would make of it is another key.
     expect(await kvs(['get', 'x/../a'], { url })).toMatchObject({
-      code: 1,
+      code: 2,
       err: expect.stringContaining('KVS_BAD_PATH') as string,
     });
   });

@@ -200,6 +200,8 @@ describe('/debug/', () => {
     expect([known.status, await known.text()]).toEqual([304, '']);
     const weak = { 'If-None-Match': `"other", W/${plain.headers.get('ETag')}` };
     expect((await app.request('/debug/assets/page-1.js', { headers: weak })).status).toBe(304);
+    const any = { 'If-None-Match': '*' };
+    expect((await app.request('/debug/assets/page-1.js', { headers: any })).status).toBe(304);
   });
 
   it('gives nothing that is not part of the page, and says when it was not built', async () => {
