@@ -11,7 +11,8 @@ export interface ErrorFields {
 /**
  * Why a call failed. Codes of the client's own: `KVS_UNREACHABLE`, no connection, or it broke; `KVS_TIMEOUT`, nothing
  * came in time; `KVS_BAD_ANSWER`, what came is nothing that a node says; `KVS_NOT_JSON`, the value is not JSON and
- * `getBytes` would read it; and `KVS_BAD_PATH`, as nodes have it.
+ * `getBytes` would read it; and `KVS_BAD_PATH` and
+ * `KVS_BAD_REQUEST` (what no header can carry), as nodes have them.
  */
 export class KvsClientError extends Error {
   override readonly name = 'KvsClientError';

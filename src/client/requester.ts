@@ -1,6 +1,8 @@
 import { answerOf, problemOf, type Answer } from './answer.ts';
 import { Attempts, type Retried } from './attempts.ts';
 import { pass } from './backoff.ts';
+import { KvsClientError } from './kvs-client-error.ts';
+import { reasonOf } from './network-failure.ts';
 import type { NodeList } from './node-list.ts';
 import { Patience } from './patience.ts';
 
@@ -73,12 +75,25 @@ export class Requester {
     }
   }
 
-  /** As `fetch`, of a node, with the headers of the client. What a browser has in its cache is no answer of a node. */
+  /**
+   * As `fetch`, of a node, with the headers of the client. What a browser has in its cache is no answer of a node.
+   *
+   * @throws KvsClientError KVS_BAD_REQUEST for what no header can carry
+   */
   fetch(url: string, target: string, init: RequestInit): Promise<Response> {
-    const headers = new Headers(this.#headers);
-    new Headers(init.headers).forEach((value, name) => headers.set(name, value));
+    const headers = this.#headersWith(init.headers);
     const usual = { cache: 'no-store', redirect: 'manual' } as const;
     return this.#fetch(`${url}${target}`, { ...usual, ...init, headers });
+  }
+
+  #headersWith(own: RequestInit['headers']): Headers {
+    try {
+      const headers = new Headers(this.#headers);
+      new Headers(own).forEach((value, name) => headers.set(name, value));
+      return headers;
+    } catch (cause) {
+      throw new KvsClientError({ code: 'KVS_BAD_REQUEST', status: 400, detail: reasonOf(cause), cause });
+    }
   }
 
   async #attempt<T>(url: string, call: Call, read: (answer: Answer) => T): Promise<T> {

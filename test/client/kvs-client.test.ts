@@ -204,6 +204,14 @@ describe('A client of one node', () => {
     });
   });
 
+  it('sends nothing with a header that can have no such value, and says so', async () => {
+    const server = await ScriptedServer.start(value('1'));
+    const client = new KvsClient(server.url);
+    const put = client.putBytes('a', new Uint8Array(1), { contentType: 'text/plain\nX: 1' });
+    await expect(put).rejects.toMatchObject({ code: 'KVS_BAD_REQUEST', status: 400 });
+    expect(server.received).toEqual([]);
+  });
+
   it('can be used through a URL with a path, as behind a proxy, and sends its headers along', async () => {
     const server = await ScriptedServer.start(value('1'));
     const client = new KvsClient(`${server.url}/kvs/`, { headers: { Authorization: 'Bearer a' } });
