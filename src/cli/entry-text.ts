@@ -1,5 +1,5 @@
 import type { Entry, WatchEvent } from '../client/types.ts';
-import { valueMember } from '../core/value-member.ts';
+import { valueMember } from '../value-member.ts';
 
 /** A value and what is known of its version, as a node would write it in a list: JSON keeps all its digits. */
 export function entryText({

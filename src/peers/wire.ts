@@ -31,8 +31,8 @@ const addressLengthMax = 300;
 const probeDeadlineMsMax = 60_000;
 /** The reason of a refusal; a longer one is cut. */
 const reasonLengthMax = 1_000;
-/** A message as long as this leaves its buffer to the next one, bytes. */
-const keptBufferBytesMax = 65_536;
+/** A message longer than this takes its buffer along; a shorter one leaves it to the next message. Bytes. */
+const longMessageBytes = 65_536;
 
 const whole = z.int().min(0);
 const bytes = z.custom<Uint8Array>((value) => value instanceof Uint8Array, 'not bytes');
@@ -427,7 +427,7 @@ let encoder = new Encoder();
 
 function encoded(value: unknown): Uint8Array {
   const shared = encoder.encodeSharedRef(value);
-  if (shared.length <= keptBufferBytesMax) return shared.slice();
+  if (shared.length <= longMessageBytes) return shared.slice();
   encoder = new Encoder();
   return shared;
 }

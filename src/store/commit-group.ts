@@ -20,6 +20,7 @@ import {
 } from './idempotency-ledger.ts';
 import { encodeIdentity } from './identity.ts';
 import { digestEncodedIdentity, hashPath, leafOf } from './key-digest.ts';
+import type { KeyFilter } from './key-filter.ts';
 import {
   graveKey,
   hashKey,
@@ -58,6 +59,7 @@ export interface CommitContext {
   readonly revisionsKept: number;
   readonly hybridClock: HybridClock;
   readonly ledger: IdempotencyLedger;
+  readonly filter: KeyFilter;
   now(): number;
   uuid(): string;
 }
@@ -271,6 +273,9 @@ export class CommitGroup {
     const bytes = Buffer.from(path);
     const identity = encodeIdentity(fresh);
     hashPath(bytes, this.#pathLanes);
+    // Before the batch is written: from then on the key may be there.
+    const { filter } = this.#context;
+    if (current === null || !filter.isComplete) filter.add(this.#pathLanes);
     const version = current === null ? fresh : this.#supersede(bytes, current, fresh, identity);
     this.#put(mainKey(bytes), encodeRecord(version, identity));
     this.#put(timeKey(version, bytes), noData);

@@ -3,7 +3,16 @@ import type { KeyPath } from '../core/key-path.ts';
 import { entryBytes } from '../core/leaf-entries.ts';
 import type { LeafEntries } from '../core/ports.ts';
 import { digestEncodedIdentity, hashPath, packHashEntry } from './key-digest.ts';
-import { hashKey, hashRange, leafOfHashKey, leafRange, parseHashKey } from './keyspace.ts';
+import type { KeyFilter } from './key-filter.ts';
+import {
+  hashKey,
+  hashRange,
+  leafOfHashKey,
+  leafRange,
+  parseDeathKey,
+  parseHashKey,
+  retiredRange,
+} from './keyspace.ts';
 import { asBytes, type Level } from './level.ts';
 
 /** Entries that the summing takes from the index before it lets others run. */
@@ -34,7 +43,7 @@ export class DigestDeltas {
 /**
  * The digest tree over the hash index of a level. The tree is kept in memory only and summed anew at each start, from
  * the index as it stood then; commits that come meanwhile are added to the same sums, whose order doesn't matter. So
- * it can't drift from the data, whatever a crash left behind.
+ * it can't drift from the data, whatever a crash left behind. What is read for it fills the filter of keys as well.
  */
 export class DigestIndex {
   readonly tree = new DigestTree();
@@ -44,9 +53,9 @@ export class DigestIndex {
   readonly #level: Level;
 
   /** No commit may be under way: the sum starts from the index as it stands now. */
-  constructor(level: Level) {
+  constructor(level: Level, filter: KeyFilter) {
     this.#level = level;
-    this.whenReady = this.#sum();
+    this.whenReady = this.#sum(filter);
   }
 
   get isReady(): boolean {
@@ -117,13 +126,44 @@ export class DigestIndex {
     return { leaf, paths, packed };
   }
 
-  async #sum(): Promise<void> {
-    this.#isReady = await sumIndex(this.#level, this.tree, () => this.#isClosed);
+  async #sum(filter: KeyFilter): Promise<void> {
+    const isCancelled = (): boolean => this.#isClosed;
+    // Both are read as they stand now: a key that leaves the one and enters the other meanwhile must not be missed.
+    const [isSummed, isFiltered] = await Promise.all([
+      sumIndex(this.#level, this.tree, filter, isCancelled),
+      filterRetired(this.#level, filter, isCancelled),
+    ]);
+    if (isSummed && isFiltered) filter.complete();
+    this.#isReady = isSummed;
   }
 }
 
-/** Sums the hash index of a level into a tree; false when `isCancelled` ended it early. */
-export async function sumIndex(level: Level, tree: DigestTree, isCancelled = () => false): Promise<boolean> {
+/** Puts the keys into a filter that stand in no index but that of the retired; false when it was ended early. */
+async function filterRetired(level: Level, filter: KeyFilter, isCancelled: () => boolean): Promise<boolean> {
+  const keys = level.keys<Uint8Array>({ keyEncoding: 'view', ...retiredRange });
+  const pathLanes = new Uint32Array(4);
+  try {
+    while (!isCancelled()) {
+      const page = await keys.nextv(sumBatchEntries);
+      if (page.length === 0) return true;
+      for (const key of page) {
+        hashPath(parseDeathKey(key), pathLanes);
+        filter.add(pathLanes);
+      }
+    }
+    return false;
+  } finally {
+    await keys.close();
+  }
+}
+
+/** Sums the hash index of a level into a tree, and its keys into a filter; false when it was ended early. */
+async function sumIndex(
+  level: Level,
+  tree: DigestTree,
+  filter: KeyFilter,
+  isCancelled: () => boolean,
+): Promise<boolean> {
   const iterator = level.iterator<Uint8Array, Uint8Array>({ ...asBytes, ...hashRange });
   const pathLanes = new Uint32Array(4);
   const digest = new Uint32Array(4);
@@ -135,6 +175,7 @@ export async function sumIndex(level: Level, tree: DigestTree, isCancelled = () 
         hashPath(parseHashKey(key), pathLanes);
         digestEncodedIdentity(identity, pathLanes, digest);
         tree.add(leafOfHashKey(key), digest);
+        filter.add(pathLanes);
       }
     }
     return false;

@@ -9,6 +9,11 @@ import type { VersionCache } from './version-cache.ts';
 
 /** From this many waiting writes on, a group is made ready while the one before it is still being written. */
 const pipelinedWritesMin = 512;
+/**
+ * Up to so many waiting writes it is asked of each key whether it is known to be absent, which spares the way to the disk.
+ * Of more writes the keys are read at once, which costs each of them less than the question.
+ */
+const peekedWritesMax = 128;
 /** Keys in one multi-get of current versions. */
 const loadBatchMax = 1_024;
 
@@ -129,9 +134,11 @@ export class GroupCommitter {
     if (operations.length === 0) return Promise.resolve([]);
     let bytes = 0;
     for (const operation of operations) bytes += dataBytes(operation);
+    const isBulk = this.pending + operations.length > peekedWritesMax;
     return this.#accept(operations.length, bytes, (request) => {
       for (const [index, operation] of operations.entries()) {
-        this.#queue.push({ kind: 'operation', operation, pin: this.#pin(operation.path), request, index });
+        const pin = this.#pin(operation.path, isBulk);
+        this.#queue.push({ kind: 'operation', operation, pin, request, index });
       }
     });
   }
@@ -168,14 +175,14 @@ export class GroupCommitter {
     return isFull ? new KvsError('KVS_OVERLOADED', 'Too many writes wait for the disk') : undefined;
   }
 
-  #pin(path: KeyPath): Pin {
+  #pin(path: KeyPath, isBulk: boolean): Pin {
     const known = this.#pins.get(path);
     if (known !== undefined) {
       known.uses++;
       return known;
     }
-    const cached = this.#options.cache.get(path);
-    const pin: Pin = { current: cached ?? null, isLoaded: cached !== undefined, uses: 1 };
+    const current = isBulk ? this.#options.cache.get(path) : this.#options.reader.peek(path);
+    const pin: Pin = { current: current ?? null, isLoaded: current !== undefined, uses: 1 };
     this.#pins.set(path, pin);
     if (!pin.isLoaded) this.#toLoad.push({ path, pin });
     return pin;

@@ -1,4 +1,5 @@
 import { hash128 } from '../core/hash.ts';
+import { limits } from '../core/limits.ts';
 import { byte, copyBytes, lane } from './bytes.ts';
 import { identityBytes } from './identity.ts';
 import { bytesOf, type PathBytes } from './keyspace.ts';
@@ -16,8 +17,15 @@ export function packHashEntry(key: Uint8Array, identity: Uint8Array, packed: Uin
 
 const digestScratch = Buffer.allocUnsafe(identityBytes + 16);
 
+/** Room for any path: a code unit takes three bytes of UTF-8 at most. */
+const pathScratch = Buffer.allocUnsafe(3 * limits.pathBytesMax);
+
 /** Hashes a path into four lanes; the upper half of the first one is its digest leaf. */
 export function hashPath(path: PathBytes, lanes: Uint32Array): void {
+  if (typeof path === 'string' && path.length <= limits.pathBytesMax) {
+    hash128(pathScratch, pathScratch.write(path), lanes);
+    return;
+  }
   const bytes = bytesOf(path);
   hash128(bytes, bytes.length, lanes);
 }

@@ -1,4 +1,6 @@
 import type { KeyPath } from '../core/key-path.ts';
+import { hashPath } from './key-digest.ts';
+import type { KeyFilter } from './key-filter.ts';
 import { asBytes, storageError, type Level } from './level.ts';
 import { mainKey } from './keyspace.ts';
 import { decodeRecord, type StoredVersion } from './version-record.ts';
@@ -23,23 +25,34 @@ interface Miss {
 export class VersionReader {
   readonly #level: Level;
   readonly #cache: VersionCache;
+  readonly #filter: KeyFilter;
   readonly #defer: (task: () => void) => void;
+  readonly #pathLanes = new Uint32Array(4);
   /** Reads that a later reader may join. A commit of the key takes its read out: what it brings may be old. */
   readonly #misses = new Map<KeyPath, Miss>();
   #waiting: Miss[] = [];
   #inFlight = 0;
   #isScheduled = false;
 
-  constructor(level: Level, cache: VersionCache, defer: (task: () => void) => void) {
+  constructor(level: Level, cache: VersionCache, filter: KeyFilter, defer: (task: () => void) => void) {
     this.#level = level;
     this.#cache = cache;
+    this.#filter = filter;
     this.#defer = defer;
+  }
+
+  /** What is known without a look at the disk: null when the key has no version, undefined when nothing is known. */
+  peek(path: KeyPath): StoredVersion | null | undefined {
+    const cached = this.#cache.get(path);
+    if (cached !== undefined) return cached;
+    hashPath(path, this.#pathLanes);
+    return this.#filter.mayHold(this.#pathLanes) ? undefined : null;
   }
 
   /** Null when the key has no version. */
   async read(path: KeyPath): Promise<StoredVersion | null> {
-    const cached = this.#cache.get(path);
-    if (cached !== undefined) return cached;
+    const peeked = this.peek(path);
+    if (peeked !== undefined) return peeked;
     const known = this.#misses.get(path);
     if (known !== undefined) return known.promise;
     const miss = { path, ...settleable() };

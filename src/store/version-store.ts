@@ -44,6 +44,7 @@ import type { StoredVersion } from './version-record.ts';
 import type { GzipPacker } from './gzip-packer.ts';
 import { countKeys, listKeys } from './key-listing.ts';
 import { IdempotencyLedger } from './idempotency-ledger.ts';
+import { KeyFilter } from './key-filter.ts';
 import { asBytes, storageError, type Level } from './level.ts';
 import { listRevisions, readRevision } from './revision-reader.ts';
 import { closeIdentity, openIdentity, type StoreIdentity } from './store-identity.ts';
@@ -153,7 +154,8 @@ class LevelVersionStore implements OpenVersionStore {
     this.#log = log;
     this.#cache = new VersionCache(options.cacheBytes);
     const defer = options.defer ?? setImmediate;
-    this.#reader = new VersionReader(options.level, this.#cache, defer);
+    const filter = new KeyFilter();
+    this.#reader = new VersionReader(options.level, this.#cache, filter, defer);
     const hybridClock = new HybridClock(options.clock, options.maxClockDriftMs);
     for (const clock of clocks) hybridClock.restore(clock);
     this.#committer = new GroupCommitter({
@@ -167,6 +169,7 @@ class LevelVersionStore implements OpenVersionStore {
         revisionsKept: options.revisionsKept,
         hybridClock,
         ledger,
+        filter,
         now: () => options.clock.now(),
         uuid: () => options.random.uuid(),
       },
@@ -185,7 +188,7 @@ class LevelVersionStore implements OpenVersionStore {
       sequence: () => this.sequence,
       retainedFromMs: () => options.clock.now() - options.tombstoneRetentionMs,
     });
-    this.#digests = new DigestIndex(options.level);
+    this.#digests = new DigestIndex(options.level, filter);
     this.#digests.whenReady.catch((cause: unknown) => this.#onFailure(storageError(cause)));
   }
 
@@ -194,7 +197,7 @@ class LevelVersionStore implements OpenVersionStore {
   }
 
   peek(path: KeyPath): Version | null | undefined {
-    return this.#cache.get(path);
+    return this.#reader.peek(path);
   }
 
   async get(path: KeyPath): Promise<Version | undefined> {

@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { limits } from '../../src/core/limits.ts';
 import type { Commit } from '../../src/core/ports.ts';
 import { DigestIndex } from '../../src/store/digest-index.ts';
+import { KeyFilter } from '../../src/store/key-filter.ts';
 import type { Level } from '../../src/store/level.ts';
 import { memoryLevel, openTestStore, path, put, text } from './harness.ts';
 
@@ -104,7 +105,7 @@ describe('reading', () => {
 
   it('lists so many leaves at a time', async () => {
     const { level, seen } = await open();
-    const index = new DigestIndex(level);
+    const index = new DigestIndex(level, new KeyFilter());
     await index.whenReady;
     const leaves = Array.from({ length: 100 }, (_, i) => i);
     expect((await index.list(leaves, limits.listedEntriesMax)).map(({ leaf }) => leaf)).toEqual(leaves);

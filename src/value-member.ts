@@ -1,4 +1,4 @@
-import { isJsonType } from './json-type.ts';
+import { isJsonType } from './core/json-type.ts';
 
 /**
  * The members of an object that carry a value: `"value":` with JSON as it was sent, or `"value_base64":` with
