@@ -1,5 +1,7 @@
 import type { Entry, WatchEvent } from '../client/types.ts';
-import { valueMember } from '../value-member.ts';
+import { isJsonType } from '../core/json-type.ts';
+
+const decoder = new TextDecoder();
 
 /** A value and what is known of its version, as a node would write it in a list: JSON keeps all its digits. */
 export function entryText({
@@ -18,7 +20,10 @@ export function entryText({
     bytes: value.length,
     expires_at: expiresAt,
   };
-  return `${JSON.stringify(fields).slice(0, -1)},${valueMember(contentType, value)}}`;
+  const member = isJsonType(contentType)
+    ? `"value":${decoder.decode(value).replaceAll(/[\r\n]/g, ' ')}`
+    : `"value_base64":"${Buffer.from(value).toString('base64')}"`;
+  return `${JSON.stringify(fields).slice(0, -1)},${member}}`;
 }
 
 /** An event as a node tells it, with its id. */

@@ -28,8 +28,13 @@ export function assertJson(data: Uint8Array): void {
   if (data.length === 0) throw new KvsError('KVS_BAD_BODY', 'The body is empty; JSON was expected');
   if (!isUtf8(data)) throw new KvsError('KVS_BAD_BODY', 'The body is not valid UTF-8');
   try {
-    JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString());
+    JSON.parse(textOf(data));
   } catch (cause) {
     throw new KvsError('KVS_BAD_BODY', 'The body is not valid JSON', { cause });
   }
+}
+
+/** Bytes that are UTF-8, as text. */
+export function textOf(data: Uint8Array): string {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString();
 }

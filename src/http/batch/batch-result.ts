@@ -2,7 +2,7 @@ import { KvsError } from '../../core/errors.ts';
 import type { WriteResult } from '../../core/ports.ts';
 import { isAbsentAt, type Version } from '../../core/version.ts';
 import { problems } from '../problem.ts';
-import { valueMember } from '../../value-member.ts';
+import { valueMember } from '../json-value.ts';
 import { plainValue } from '../plain-value.ts';
 import { expiryMember } from '../ttl.ts';
 

@@ -5,7 +5,7 @@ import type { ListedKey, ListOptions } from '../../core/ports.ts';
 import { send, sendStream } from '../answer.ts';
 import { header, type HttpDeps, type KvsContext } from '../context.ts';
 import { cursorAfter, pathOfCursor } from '../cursor.ts';
-import { valueMember } from '../../value-member.ts';
+import { valueMember } from '../json-value.ts';
 import { plainValue } from '../plain-value.ts';
 import { flag, integer, queryOf } from '../query.ts';
 import { isGone, unhurried } from '../unhurried.ts';

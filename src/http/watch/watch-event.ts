@@ -1,6 +1,6 @@
 import type { KeyEvent } from '../../core/key-events.ts';
 import type { Version } from '../../core/version.ts';
-import { valueMember } from '../../value-member.ts';
+import { valueMember } from '../json-value.ts';
 import { plainValueNow } from '../plain-value.ts';
 
 /** An event as its readers get it. It is written down once, however many they are. */
