@@ -75,6 +75,11 @@ export class KeyFilter {
   #keys = 0;
   #isComplete = false;
   #hasGivenUp = false;
+  readonly #keysMax: number;
+
+  constructor(keysMax: number = limits.filteredKeysMax) {
+    this.#keysMax = keysMax;
+  }
 
   /** True once every key that the store has is in the filter. */
   get isComplete(): boolean {
@@ -88,7 +93,7 @@ export class KeyFilter {
   /** Adds a key by the lanes of `hashPath`. One that is added again takes the room of two. */
   add(pathLanes: Uint32Array): void {
     if (this.#hasGivenUp) return;
-    if (++this.#keys > limits.filteredKeysMax) {
+    if (++this.#keys > this.#keysMax) {
       this.#hasGivenUp = true;
       this.#layers = [];
       return;
