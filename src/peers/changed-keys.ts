@@ -14,7 +14,7 @@ export interface KeyDifference {
 }
 
 export interface ChangedKeysOptions {
-  readonly store: Pick<VersionStore, 'changesSince' | 'entriesOf'>;
+  readonly store: Pick<VersionStore, 'changesSince' | 'entriesOf' | 'sequence'>;
   readonly ask: (since: number) => Promise<PeerReply<'changes'>>;
   /** Up to where this store holds what the other one had. */
   readonly theirs: number;
@@ -36,8 +36,9 @@ export class ChangedKeys {
   readonly #options: ChangedKeysOptions;
   /** From where the other one's log is still to be read in this round; null at its end. */
   #theirs: number | null;
-  /** Up to where the own log has been read, and whether that is its end. */
+  /** Up to where the own log has been read, and is to be read in this round: what is written from then on is pushed anyway. */
   #own: number;
+  #ownEnd: number | undefined;
   #isOwnRead = false;
   /** Keys that need no looking at among the own changes of this round. */
   readonly #seen = new Set<KeyPath>();
@@ -79,6 +80,7 @@ export class ChangedKeys {
     this.#hasFound = false;
     this.#seen.clear();
     this.#theirs = theirs;
+    this.#ownEnd = undefined;
     this.#isOwnRead = false;
     return true;
   }
@@ -112,13 +114,15 @@ export class ChangedKeys {
 
   /** What the other one has changed as well has been compared: all else it can't have. */
   async #takeOwn(): Promise<KeyDifference | null> {
-    const changes = await this.#options.store.changesSince(this.#own, limits.pageItemsMax);
+    const { store } = this.#options;
+    this.#ownEnd ??= store.sequence;
+    const changes = await store.changesSince(this.#own, limits.pageItemsMax);
     if (changes === null) {
       this.#isCut = true;
       return null;
     }
-    this.#isOwnRead = changes.length === 0;
     this.#own = changes.at(-1)?.sequence ?? this.#own;
+    this.#isOwnRead = changes.length === 0 || this.#own >= this.#ownEnd;
     const greater = new Set(changes.map(({ path }) => path).filter((path) => !this.#seen.has(path)));
     for (const path of greater) this.#seen.add(path);
     return this.#found(greater.size, { greater: [...greater], wanted: [] });

@@ -166,12 +166,14 @@ export class PeerService {
         return { versions: page.versions, isComplete: !page.isFull };
       },
       changes: async ({ since }) => {
+        // What is written meanwhile is pushed anyway: whoever asks must come to an end.
+        const end = store.sequence;
         const changes = await store.changesSince(since, limits.pageItemsMax);
         if (changes === null) return null;
         const changed = new Set(changes.map(({ path }) => path));
         const { paths, packed } = await store.entriesOf([...changed]);
-        const last = changes.at(-1)?.sequence ?? store.sequence;
-        return { paths, entries: packed, next: last < store.sequence ? last : null };
+        const last = changes.at(-1)?.sequence ?? end;
+        return { paths, entries: packed, next: last < end ? last : null };
       },
       get: async ({ paths }) => {
         const page = new VersionPage();

@@ -1,6 +1,9 @@
 import type { Logger, Timers } from '../core/ports.ts';
 
-/** Between two saves, ms: while a large cluster meets, its table changes all the time, and each save writes all of it. */
+/**
+ * Between two saves, ms: while a large cluster meets, its table changes all the time, and each save writes all of it. A
+ * save that failed is repeated after this time.
+ */
 export const pauseMs = 200;
 
 export interface TableSaverOptions {
@@ -12,18 +15,25 @@ export interface TableSaverOptions {
   readonly timers: Timers;
 }
 
+/** Somebody who waits for a save to end: the one of this number, or a later one. */
+interface Waiter {
+  readonly number: number;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 /**
  * Keeps a table on disk. One save at a time, and a pause after it unless somebody waits: what changes meanwhile goes
- * with the next one.
+ * with the next one. What could not be saved is saved again until it could.
  */
 export class TableSaver {
   readonly #options: TableSaverOptions;
   #saving: Promise<void> | undefined;
-  #failure: unknown;
+  #begun = 0;
+  #isFailing = false;
   #isDirty = false;
   #isClosed = false;
-  /** Who waits for all to be saved. */
-  #waiting = 0;
+  #waiters: Waiter[] = [];
   #endPause: () => void = () => undefined;
 
   constructor(options: TableSaverOptions) {
@@ -43,45 +53,58 @@ export class TableSaver {
    * @throws what `save` failed with
    */
   async saved(): Promise<void> {
+    if (this.#isClosed) return this.#saving;
     this.save();
-    await this.#settled();
-    if (this.#failure !== undefined) throw this.#failure;
+    const number = this.#begun + 1;
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ number, resolve, reject });
+      this.#endPause();
+    });
   }
 
-  /** Settles when all is saved; from then on nothing is any more, for the store is about to close. */
+  /**
+   * Settles when all is saved, or could not be; from then on nothing is any more, for the store is about to close.
+   */
   async close(): Promise<void> {
     this.#isClosed = true;
-    await this.#settled();
-  }
-
-  async #settled(): Promise<void> {
-    this.#waiting++;
     this.#endPause();
-    while (this.#saving !== undefined) await this.#saving;
-    this.#waiting--;
+    await this.#saving;
   }
 
   async #saveAll(): Promise<void> {
     // What changes in one go is saved in one go.
     await Promise.resolve();
-    const { encode, save, logger } = this.#options;
-    try {
-      while (this.#isDirty) {
-        this.#isDirty = false;
-        await save(encode());
-        this.#failure = undefined;
-        await this.#pause();
+    while (this.#isDirty) {
+      this.#isDirty = false;
+      const number = ++this.#begun;
+      try {
+        await this.#options.save(this.#options.encode());
+        this.#isFailing = false;
+        for (const { resolve } of this.#takeWaiters(number)) resolve();
+      } catch (error) {
+        this.#noteFailure(error);
+        for (const { reject } of this.#takeWaiters(number)) reject(error);
+        if (this.#isClosed) break;
+        this.#isDirty = true;
       }
-    } catch (error) {
-      this.#failure = error;
-      logger.warn('The member list could not be saved', { error });
-    } finally {
-      this.#saving = undefined;
+      await this.#pause();
     }
+    this.#saving = undefined;
+  }
+
+  #noteFailure(error: unknown): void {
+    if (!this.#isFailing) this.#options.logger.warn('The member list could not be saved', { error });
+    this.#isFailing = true;
+  }
+
+  #takeWaiters(number: number): readonly Waiter[] {
+    const taken = this.#waiters.filter((waiter) => waiter.number <= number);
+    this.#waiters = this.#waiters.filter((waiter) => waiter.number > number);
+    return taken;
   }
 
   #pause(): Promise<void> {
-    if (this.#waiting > 0) return Promise.resolve();
+    if (this.#isClosed || this.#waiters.length > 0) return Promise.resolve();
     return new Promise((resolve) => {
       const callOff = this.#options.timers.after(pauseMs, resolve);
       this.#endPause = () => {

@@ -65,8 +65,8 @@ class Layer {
 /**
  * Tells of almost every key that a store lacks that it does, without a look at the disk: a Bloom filter (Bloom 1970)
  * in layers, each larger than the one before (Almeida et al. 2007, "Scalable Bloom Filters"). It knows nothing before
- * it is `complete`, and nothing any more once the store has more than `limits.filteredKeysMax` keys: its memory is
- * bounded. A key never leaves it: one that was removed is looked for on the disk.
+ * it is `complete`, and nothing any more once more than `limits.filteredKeysMax` keys were added: its memory is bounded. A
+ * key never leaves it: one that was removed is looked for on the disk, and takes room until the next start.
  *
  * At a million keys it takes 2.7 MB.
  */

@@ -388,7 +388,9 @@ class LevelVersionStore implements OpenVersionStore {
     operationOf: (path: KeyPath) => Operation,
   ): Promise<{ done: number; kept: number }> {
     const tally = { done: 0, kept: 0 };
-    const keys = this.#level.keys<Uint8Array>({ keyEncoding: 'view', ...range });
+    const keys = await this.#reading(async () =>
+      this.#level.keys<Uint8Array>({ keyEncoding: 'view', ...range }),
+    );
     try {
       for (;;) {
         const page = await this.#reading(() => keys.nextv(atOnce));

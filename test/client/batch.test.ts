@@ -234,10 +234,10 @@ describe.each([
 
 describe('A batch that streams', () => {
   it('is kept alive while there is nothing to send', async () => {
-    const { client } = await start({ streamsBatches: true }, { requestTimeoutMs: 5_000 });
+    const { client } = await start({ streamsBatches: true }, { requestTimeoutMs: 3_000 });
     async function* operations(): AsyncGenerator<Operation> {
       yield { op: 'put', path: 'a', value: 1 };
-      await new Promise((resolve) => setTimeout(resolve, 7_000));
+      await new Promise((resolve) => setTimeout(resolve, 4_500));
       yield { op: 'put', path: 'b', value: 2 };
     }
     const results = await collect(client.batch(operations()));

@@ -13,6 +13,7 @@ describe('changed keys', () => {
   it('are no more than are worth comparing one by one, however long a log goes on', async () => {
     const changedKeys = new ChangedKeys({
       store: {
+        sequence: 1,
         changesSince: () => Promise.reject(new Error('the own changes are not even looked at')),
         entriesOf: () => Promise.resolve({ paths: [], packed: new Uint8Array() }),
       },
@@ -34,6 +35,7 @@ describe('changed keys', () => {
     let paths = pathsFrom(0, 3);
     const changedKeys = new ChangedKeys({
       store: {
+        sequence: 1,
         changesSince: () => Promise.resolve([]),
         entriesOf: () => Promise.resolve({ paths: [], packed: new Uint8Array() }),
       },
@@ -52,6 +54,7 @@ describe('changed keys', () => {
 
     const others = new ChangedKeys({
       store: {
+        sequence: 1,
         changesSince: () => Promise.resolve([]),
         entriesOf: () => Promise.resolve({ paths: [], packed: new Uint8Array() }),
       },
@@ -69,6 +72,7 @@ describe('changed keys', () => {
   it('are not asked for again and again where a peer stays at one place', async () => {
     const changedKeys = new ChangedKeys({
       store: {
+        sequence: 1,
         changesSince: () => Promise.resolve([]),
         entriesOf: () => Promise.resolve({ paths: [], packed: new Uint8Array() }),
       },
@@ -86,6 +90,7 @@ describe('changed keys', () => {
       let pages = 0;
       const changedKeys = new ChangedKeys({
         store: {
+          sequence: 1,
           changesSince: () => Promise.reject(new Error('the own changes are not even looked at')),
           entriesOf: () => Promise.resolve({ paths: [], packed: new Uint8Array() }),
         },

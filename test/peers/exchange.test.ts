@@ -149,6 +149,26 @@ describe('two nodes that differ', () => {
     await expectClaimsToBeTrue([a, b]);
   });
 
+  it('while each step sees another write come to an end, and leave what is new to its own push', async () => {
+    const { a, b, clock } = await startTwo();
+    await a.store.write([put('first', '1')]);
+    for (let round = 0; round < 2; round++) await a.syncWith(b);
+    for (const node of [a, b]) {
+      clock.ms++;
+      await node.store.write(Array.from({ length: 30 }, (_, i) => put(`${node.id}/${i}`, '1')));
+    }
+    const exchange = a.exchangeWith(b);
+    let steps = 0;
+    do {
+      clock.ms++;
+      for (const node of [a, b]) await node.store.write([put(`live/${node.id}/${steps}`, '1')]);
+    } while ((await exchange.step()) !== null && ++steps < 200);
+    expect(steps).toBeLessThan(200);
+    await expectClaimsToBeTrue([a, b]);
+    await a.syncWith(b);
+    expect(root(a)).toBe(root(b));
+  });
+
   it('and while others bring one of them data, read its log again, and look at no digest', async () => {
     const { nodes, wire, clock } = await startNodes(3);
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];

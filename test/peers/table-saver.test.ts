@@ -75,21 +75,58 @@ describe('a saver', () => {
     t.end();
     await saved;
     expect(t.begun).toEqual([1, 2, 3]);
-    expect(t.timers.pending).toBe(0);
   });
 
-  it('that fails says so in the log and to whoever waits, and tries again with the next change', async () => {
+  it('that fails says so once in the log and to whoever waits, and tries again after a pause', async () => {
     const t = new SavesUnderTest();
     const failed = t.saver.saved().catch((error: unknown) => error);
     const failure = new Error('no disk');
     await t.untilBegun(1);
     t.end(failure);
     expect(await failed).toBe(failure);
-    expect(t.logger.lines).toEqual([{ level: 'warn', message: 'The member list could not be saved' }]);
-    const saved = t.saver.saved();
+    await settled();
+    t.timers.advance(pauseMs);
     await t.untilBegun(2);
+    t.end(failure);
+    await settled();
+    t.timers.advance(pauseMs);
+    await t.untilBegun(3);
+    t.end();
+    await settled();
+    t.timers.advance(pauseMs);
+    await settled();
+    expect(t.begun).toHaveLength(3);
+    expect(t.logger.lines).toEqual([{ level: 'warn', message: 'The member list could not be saved' }]);
+  });
+
+  it('tells whoever waits of the save with what it waits for, however much changes after it', async () => {
+    const t = new SavesUnderTest();
+    t.change();
+    await t.untilBegun(1);
+    t.change();
+    const saved = t.saver.saved();
+    t.change();
+    t.end();
+    await t.untilBegun(2);
+    t.change();
     t.end();
     await saved;
+    expect(t.begun).toEqual([1, 3]);
+  });
+
+  it('closes with what has changed last, or with the failure to save it', async () => {
+    const t = new SavesUnderTest();
+    t.change();
+    await t.untilBegun(1);
+    t.change();
+    t.end(new Error('no disk'));
+    await settled();
+    const closed = t.saver.close();
+    await t.untilBegun(2);
+    t.end(new Error('no disk'));
+    await closed;
+    expect(t.begun).toEqual([1, 2]);
+    expect(t.timers.pending).toBe(0);
   });
 
   it('closes when what is under way is saved, and writes nothing from then on', async () => {
