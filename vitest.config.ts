@@ -55,8 +55,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     reporters: resultsFile === undefined ? ['default'] : ['default', ['json', { outputFile: resultsFile }]],
-    // Two cores: more workers than that only make the timing of real processes noisier.
-    maxWorkers: 2,
+    // On two cores: the tests of real processes wait for nearly as long as they work.
+    maxWorkers: 3,
     sequence: { sequencer: LongFirst },
     projects: [
       { extends: true, test: { name: 'alone', include: alone } },

@@ -21,7 +21,9 @@ describe.skipIf(!hasStrace)('the system calls of a writing process (needs strace
 
   it('show without syncs that no write was durable: the check is able to fail', () => {
     const { output, status } = run('os');
-    expect(output).toMatch(/^not durable: 200 acknowledged writes in .*; 200 came too early/);
+    expect(output).toMatch(/^not durable: 200 acknowledged writes in .*; \d+ came too early/);
+    // The engine may have written a table meanwhile, which makes a few of them durable.
+    expect(Number(/(\d+) came too early/.exec(output)?.[1])).toBeGreaterThan(100);
     expect(status).toBe(1);
   });
 });
