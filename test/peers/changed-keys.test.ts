@@ -9,14 +9,21 @@ const pathsFrom = (from: number, count: number) =>
 const entriesOf = (paths: readonly KeyPath[]) =>
   packEntries(paths.map((path) => ({ path, timestamp: 1, counter: 0, uuid: '', votes: 0 })));
 
+const emptyStore = {
+  sequence: 0,
+  changesSince: () => Promise.resolve([]),
+  entriesOf: () => Promise.resolve({ paths: [], packed: new Uint8Array() }),
+};
+/** One that must not be asked for its changes. */
+const silentStore = {
+  ...emptyStore,
+  changesSince: () => Promise.reject(new Error('the own changes are not even looked at')),
+};
+
 describe('changed keys', () => {
   it('are no more than are worth comparing one by one, however long a log goes on', async () => {
     const changedKeys = new ChangedKeys({
-      store: {
-        sequence: 1,
-        changesSince: () => Promise.reject(new Error('the own changes are not even looked at')),
-        entriesOf: () => Promise.resolve({ paths: [], packed: new Uint8Array() }),
-      },
+      store: silentStore,
       ask: async (since) => {
         const paths = pathsFrom(since, limits.commitWritesMax);
         return { paths, entries: entriesOf(paths), next: since + paths.length };
@@ -34,11 +41,7 @@ describe('changed keys', () => {
   it('are looked for in a bounded number of rounds, and in no more after one that finds nothing', async () => {
     let paths = pathsFrom(0, 3);
     const changedKeys = new ChangedKeys({
-      store: {
-        sequence: 1,
-        changesSince: () => Promise.resolve([]),
-        entriesOf: () => Promise.resolve({ paths: [], packed: new Uint8Array() }),
-      },
+      store: emptyStore,
       ask: async () => ({ paths, entries: entriesOf(paths), next: null }),
       theirs: 0,
       own: 0,
@@ -53,11 +56,7 @@ describe('changed keys', () => {
     expect(counts).toEqual(Array(limits.changeRoundsMax).fill(3));
 
     const others = new ChangedKeys({
-      store: {
-        sequence: 1,
-        changesSince: () => Promise.resolve([]),
-        entriesOf: () => Promise.resolve({ paths: [], packed: new Uint8Array() }),
-      },
+      store: emptyStore,
       ask: async () => ({ paths, entries: entriesOf(paths), next: null }),
       theirs: 0,
       own: 0,
@@ -71,11 +70,7 @@ describe('changed keys', () => {
 
   it('are not asked for again and again where a peer stays at one place', async () => {
     const changedKeys = new ChangedKeys({
-      store: {
-        sequence: 1,
-        changesSince: () => Promise.resolve([]),
-        entriesOf: () => Promise.resolve({ paths: [], packed: new Uint8Array() }),
-      },
+      store: emptyStore,
       ask: async () => ({ paths: [], entries: new Uint8Array(), next: 7 }),
       theirs: 0,
       own: 0,
@@ -89,11 +84,7 @@ describe('changed keys', () => {
     async (gone) => {
       let pages = 0;
       const changedKeys = new ChangedKeys({
-        store: {
-          sequence: 1,
-          changesSince: () => Promise.reject(new Error('the own changes are not even looked at')),
-          entriesOf: () => Promise.resolve({ paths: [], packed: new Uint8Array() }),
-        },
+        store: silentStore,
         ask: async (since) => {
           if (++pages === gone) return null;
           const paths = pathsFrom(since, 3);
