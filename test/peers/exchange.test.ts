@@ -169,6 +169,38 @@ describe('two nodes that differ', () => {
     expect(root(a)).toBe(root(b));
   });
 
+  it('come to an end also when the one who is asked writes while it answers', async () => {
+    const wire = new Wire();
+    const clock = new FixedClock();
+    const a = await TestNode.start({ id: 'n0', wire, clock });
+    let lives = 0;
+    const b = await TestNode.start({
+      id: 'n1',
+      wire,
+      clock,
+      wrap: (store) => {
+        const { entriesOf } = store;
+        return Object.assign(store, {
+          entriesOf: async (paths: readonly KeyPath[]) => {
+            clock.ms++;
+            if (lives++ < 100) await store.write([put(`live/${lives}`, '1')]);
+            return Reflect.apply(entriesOf, store, [paths]);
+          },
+        });
+      },
+    });
+    a.meet(b);
+    b.meet(a);
+    await b.store.write([put('first', '1')]);
+    for (let round = 0; round < 2; round++) await a.syncWith(b);
+    lives = 0;
+    await b.store.write(Array.from({ length: 30 }, (_, i) => put(`b/${i}`, '1')));
+    await a.store.write([put('a', '1')]);
+    await a.syncWith(b);
+    expect(lives).toBeGreaterThan(0);
+    expect(lives).toBeLessThan(2 * limits.changeRoundsMax);
+  });
+
   it('and while others bring one of them data, read its log again, and look at no digest', async () => {
     const { nodes, wire, clock } = await startNodes(3);
     const [a, b, c] = nodes as [TestNode, TestNode, TestNode];

@@ -5,6 +5,7 @@ import type { MembershipNews, PeerAddress, PeerCallName, PeerTransport } from '.
 import { PeerGossip } from '../../src/peers/gossip.ts';
 import { MemberTable } from '../../src/peers/member-table.ts';
 import { PeerProbing } from '../../src/peers/probing.ts';
+import { TestNode, Wire } from './cluster.ts';
 import { ManualTimers } from '../manual-timers.ts';
 import { CountingRandom, FixedClock, RecordingLogger } from '../store/harness.ts';
 
@@ -149,6 +150,19 @@ describe('of many members', () => {
     await gossip.leave();
     expect(calls.map(({ name }) => name)).toEqual(Array(limits.pushFanOut).fill('leave'));
   });
+});
+
+it('A dead member that answers again is back', async () => {
+  const wire = new Wire();
+  const a = await TestNode.start({ id: 'a', wire });
+  const b = await TestNode.start({ id: 'b', wire });
+  a.meet(b);
+  a.members.suspect('b');
+  a.members.bury('b');
+  const { members, transport } = a;
+  const probing = new PeerProbing({ members, transport, random: new CountingRandom() });
+  expect(await probing.revisit()).toBe(true);
+  expect(members.get('b')?.state).toBe('alive');
 });
 
 describe('a node that has yielded to another process with its store', () => {
