@@ -1,12 +1,12 @@
-import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Clock, Random } from './core/ports.ts';
+import { randomUuid } from './random-uuid.ts';
 
 /** The real clock, in place of which a simulation has its own. */
 export const systemClock: Clock = { now: () => Date.now() };
 
 /** Real randomness. */
-export const systemRandom: Random = { next: () => Math.random(), uuid: () => randomUUID() };
+export const systemRandom: Random = { next: () => Math.random(), uuid: randomUuid };
 
 /** Identifies the run of the operating system; undefined where it does not tell. */
 export function bootId(): string | undefined {

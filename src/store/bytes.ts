@@ -13,17 +13,17 @@ export function compareBytes(a: Uint8Array, b: Uint8Array, start: number, end: n
 }
 
 /** Where the two digits of each byte of a UUID stand in its text. */
-const uuidDigits = [0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34];
+const uuidDigits = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34);
+
+/** What each hexadecimal digit stands for, by its character code. */
+const nibbles = new Uint8Array(128);
+for (let value = 0; value < 16; value++) nibbles[value.toString(16).charCodeAt(0)] = value;
 
 export function writeUuid(uuid: string, bytes: Buffer, at: number): void {
   let to = at;
   for (const digit of uuidDigits) {
-    bytes[to++] = (nibble(uuid.charCodeAt(digit)) << 4) | nibble(uuid.charCodeAt(digit + 1));
+    bytes[to++] = (byte(nibbles, uuid.charCodeAt(digit)) << 4) | byte(nibbles, uuid.charCodeAt(digit + 1));
   }
-}
-
-function nibble(code: number): number {
-  return code <= 0x39 ? code - 0x30 : code - 0x57;
 }
 
 export function readUuid(bytes: Buffer, at: number): string {

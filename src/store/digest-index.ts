@@ -2,6 +2,7 @@ import { DigestTree } from '../core/digest-tree.ts';
 import type { KeyPath } from '../core/key-path.ts';
 import { entryBytes } from '../core/leaf-entries.ts';
 import type { LeafEntries } from '../core/ports.ts';
+import { lane } from './bytes.ts';
 import { digestEncodedIdentity, hashPath, packHashEntry } from './key-digest.ts';
 import type { KeyFilter } from './key-filter.ts';
 import {
@@ -21,22 +22,34 @@ const sumBatchEntries = 500;
 /** Leaves that are read from the index at one time: the engine has few threads, and each leaf takes them little. */
 const leavesAtOnceMax = 16;
 
-/** Entries that enter or leave the tree with a commit, in one array of numbers. */
+/** Entries that enter or leave the tree with a commit, in one array of numbers: as objects they would be too many. */
 export class DigestDeltas {
   /** Six numbers each: the leaf, 1 for entering or 0 for leaving, four lanes. */
-  readonly #numbers: number[] = [];
+  #numbers = new Uint32Array(6 * 2);
+  #length = 0;
 
   push(leaf: number, digest: Uint32Array, isAdded: boolean): void {
-    this.#numbers.push(leaf, isAdded ? 1 : 0, digest[0] ?? 0, digest[1] ?? 0, digest[2] ?? 0, digest[3] ?? 0);
+    if (this.#length === this.#numbers.length) this.#grow();
+    this.#numbers[this.#length] = leaf;
+    this.#numbers[this.#length + 1] = isAdded ? 1 : 0;
+    for (let i = 0; i < 4; i++) this.#numbers[this.#length + 2 + i] = lane(digest, i);
+    this.#length += 6;
   }
 
   applyTo(tree: DigestTree): void {
     const digest = new Uint32Array(4);
-    for (let at = 0; at < this.#numbers.length; at += 6) {
-      for (let lane = 0; lane < 4; lane++) digest[lane] = this.#numbers[at + 2 + lane] ?? 0;
-      if (this.#numbers[at + 1] === 1) tree.add(this.#numbers[at] ?? 0, digest);
-      else tree.remove(this.#numbers[at] ?? 0, digest);
+    for (let at = 0; at < this.#length; at += 6) {
+      const leaf = lane(this.#numbers, at);
+      for (let i = 0; i < 4; i++) digest[i] = lane(this.#numbers, at + 2 + i);
+      if (this.#numbers[at + 1] === 1) tree.add(leaf, digest);
+      else tree.remove(leaf, digest);
     }
+  }
+
+  #grow(): void {
+    const larger = new Uint32Array(2 * this.#numbers.length);
+    larger.set(this.#numbers);
+    this.#numbers = larger;
   }
 }
 

@@ -9,11 +9,6 @@ import type { VersionCache } from './version-cache.ts';
 
 /** From this many waiting writes on, a group is made ready while the one before it is still being written. */
 const pipelinedWritesMin = 512;
-/**
- * Up to so many waiting writes it is asked of each key whether it is known to be absent, which spares the way to the disk.
- * Of more writes the keys are read at once, which costs each of them less than the question.
- */
-const peekedWritesMax = 128;
 /** Keys in one multi-get of current versions. */
 const loadBatchMax = 1_024;
 
@@ -134,10 +129,9 @@ export class GroupCommitter {
     if (operations.length === 0) return Promise.resolve([]);
     let bytes = 0;
     for (const operation of operations) bytes += dataBytes(operation);
-    const isBulk = this.pending + operations.length > peekedWritesMax;
     return this.#accept(operations.length, bytes, (request) => {
       for (const [index, operation] of operations.entries()) {
-        const pin = this.#pin(operation.path, isBulk);
+        const pin = this.#pin(operation.path);
         this.#queue.push({ kind: 'operation', operation, pin, request, index });
       }
     });
@@ -175,13 +169,13 @@ export class GroupCommitter {
     return isFull ? new KvsError('KVS_OVERLOADED', 'Too many writes wait for the disk') : undefined;
   }
 
-  #pin(path: KeyPath, isBulk: boolean): Pin {
+  #pin(path: KeyPath): Pin {
     const known = this.#pins.get(path);
     if (known !== undefined) {
       known.uses++;
       return known;
     }
-    const current = isBulk ? this.#options.cache.get(path) : this.#options.reader.peek(path);
+    const current = this.#options.reader.peek(path);
     const pin: Pin = { current: current ?? null, isLoaded: current !== undefined, uses: 1 };
     this.#pins.set(path, pin);
     if (!pin.isLoaded) this.#toLoad.push({ path, pin });
@@ -207,9 +201,9 @@ export class GroupCommitter {
       } catch (cause) {
         this.#failUnloaded(batch, storageError(cause));
       }
+      this.#isLoading = this.#toLoad.length > 0;
       this.#form();
     }
-    this.#isLoading = false;
     this.#settleIdle();
   }
 
@@ -239,12 +233,19 @@ export class GroupCommitter {
   /** While the disk is busy only a large group is made ready: a small one had better wait for more to join it. */
   #isTimeToForm(): boolean {
     if (this.#next !== undefined || !this.#isHeadReady()) return false;
-    return this.#writing === undefined || this.pending >= pipelinedWritesMin;
+    const isDiskFree = this.#writing === undefined;
+    if (this.pending < pipelinedWritesMin) return isDiskFree;
+    // Most keys of a load are known to be absent. The few that have to be read are worth waiting for.
+    return !this.#isLoading || (isDiskFree && this.#areReady(pipelinedWritesMin));
+  }
+
+  #areReady(count: number): boolean {
+    return this.#queue.slice(this.#head, this.#head + count).every(isReady);
   }
 
   #isHeadReady(): boolean {
     const head = this.#queue[this.#head];
-    return head !== undefined && (head.kind === 'note' || head.pin.isLoaded);
+    return head !== undefined && isReady(head);
   }
 
   /** Forms the next group when it is time, and sends it on its way when the disk is free. */
@@ -375,6 +376,11 @@ export class GroupCommitter {
     if (!this.#isIdle()) return;
     for (const resolve of this.#whenIdle.splice(0)) resolve();
   }
+}
+
+/** Whether all is known that it takes to carry it out. */
+function isReady(queued: Queued): boolean {
+  return queued.kind === 'note' || queued.pin.isLoaded;
 }
 
 /** An operation that can't be done changes nothing: it fails its own request, and no other. */

@@ -48,13 +48,13 @@ export function encodeRecord(
   identity: Uint8Array,
   revisions = version.revisions,
 ): Buffer {
-  const originLength = Buffer.byteLength(version.origin);
-  const typeLength = Buffer.byteLength(version.contentType);
+  const origin = encodeOrigin(version.origin);
+  const contentType = encodeContentType(version.contentType);
   const expires = version.expiresAt !== undefined;
   const listLength = revisions.length === 0 ? 0 : 1 + revisions.length;
   const dataLength = version.data.length;
   const record = Buffer.allocUnsafe(
-    43 + (expires ? 6 : 0) + originLength + typeLength + listLength + dataLength,
+    43 + (expires ? 6 : 0) + origin.length + contentType.length + listLength + dataLength,
   );
   record[0] =
     (version.deleted ? 1 : 0) |
@@ -67,10 +67,12 @@ export function encodeRecord(
   record.writeUIntBE(version.sequence, 35, 6);
   let at = 41;
   if (version.expiresAt !== undefined) at = record.writeUIntBE(version.expiresAt, at, 6);
-  record[at++] = originLength;
-  at += record.write(version.origin, at);
-  record[at++] = typeLength;
-  at += record.write(version.contentType, at);
+  record[at++] = origin.length;
+  copyBytes(origin, record, at);
+  at += origin.length;
+  record[at++] = contentType.length;
+  copyBytes(contentType, record, at);
+  at += contentType.length;
   if (listLength > 0) {
     record[at++] = revisions.length / revisionEntryBytes;
     record.set(revisions, at);
@@ -78,6 +80,23 @@ export function encodeRecord(
   }
   if (dataLength > 0) record.set(version.data, at);
   return record;
+}
+
+const encodeOrigin = repeatedEncoder();
+
+const encodeContentType = repeatedEncoder();
+
+/** Encodes in UTF-8 what is mostly the same text as the time before. */
+function repeatedEncoder(): (text: string) => Buffer {
+  let last = '';
+  let bytes = Buffer.alloc(0);
+  return (text) => {
+    if (text !== last) {
+      bytes = Buffer.from(text);
+      last = text;
+    }
+    return bytes;
+  };
 }
 
 export function decodeRecord(bytes: Uint8Array): StoredVersion {
