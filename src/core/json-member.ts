@@ -15,13 +15,19 @@ const space = 0x20;
  * @param text an object that `JSON.parse` takes
  */
 export function memberText(text: string, name: string): string | undefined {
-  let found: string | undefined;
+  const found = memberRange(text, name);
+  return found && text.slice(found.from, found.to);
+}
+
+/** Where that text stands: from its first character up to, and without, `to`. */
+export function memberRange(text: string, name: string): { from: number; to: number } | undefined {
+  let found: { from: number; to: number } | undefined;
   let at = afterSpace(text, text.indexOf('{') + 1);
   while (text.charCodeAt(at) === quote) {
     const nameEnd = afterString(text, at);
     const from = afterSpace(text, afterSpace(text, nameEnd) + 1);
     const to = afterValue(text, from);
-    if (isNamed(text, at, nameEnd, name)) found = text.slice(from, to);
+    if (isNamed(text, at, nameEnd, name)) found = { from, to };
     at = afterSpace(text, afterSpace(text, to) + 1);
   }
   return found;

@@ -51,6 +51,30 @@ describe('A line of a batch', () => {
     expect(taken / numRuns).toBeGreaterThan(0.2);
     expect(taken / numRuns).toBeLessThan(0.8);
   });
+
+  it('has the bytes of its value as they stand there, in a copy', () => {
+    const texts = fc.oneof(
+      fc.jsonValue().map((value) => JSON.stringify(value)),
+      fc.constantFrom(
+        '12345678901234567890',
+        '1.0',
+        '[ 1 ,\t{"value": 2}]',
+        '"\\u00fc"',
+        '"ü"',
+        '{"😀":"\\\\"}',
+      ),
+    );
+    fc.assert(
+      // A line may be in ASCII, or its value, or none of them.
+      fc.property(texts, fc.constantFrom('a', 'ü'), (text, key) => {
+        const line = Buffer.from(`{"op":"put","value":7, "value" : ${text} ,"path":"${key}"}`);
+        const request = parseLine(line, context);
+        line.fill(0);
+        expect(request).toMatchObject({ kind: 'put', path: key });
+        expect('data' in request && Buffer.from(request.data).toString()).toBe(text);
+      }),
+    );
+  });
 });
 
 function takes(line: string): boolean {

@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
-import { KvsError } from '../../core/errors.ts';
+import { assert, KvsError } from '../../core/errors.ts';
 import { parsePath, type KeyPath } from '../../core/key-path.ts';
 import type { Clock, WriteRequest } from '../../core/ports.ts';
 import { headerPattern } from '../../core/version.ts';
 import { assertJson, parseContentType } from '../value.ts';
 import { instantAfter, ttlMsFrom } from '../ttl.ts';
-import { memberText } from '../../core/json-member.ts';
+import { memberRange } from '../../core/json-member.ts';
 
 /** What one line of a batch asks for. */
 export type BatchRequest = WriteRequest | { readonly kind: 'get'; readonly path: KeyPath };
@@ -13,6 +13,12 @@ export type BatchRequest = WriteRequest | { readonly kind: 'get'; readonly path:
 export interface LineContext {
   readonly maxValueBytes: number;
   readonly clock: Clock;
+}
+
+/** A line, and the same as text. */
+interface Source {
+  readonly line: Buffer;
+  readonly text: string;
 }
 
 /** As it stands in the line, not checked yet. */
@@ -38,7 +44,7 @@ export function parseLine(line: Buffer, context: LineContext): BatchRequest {
   checkNames(fields, op === 'put' ? fieldsOfPut : fieldsOfOthers, op);
   if (typeof fields['path'] !== 'string') throw new KvsError('KVS_BAD_REQUEST', 'path must be a string');
   const path = parsePath(fields['path']);
-  return op === 'put' ? parsePut(text, path, fields, context) : { kind: op, path };
+  return op === 'put' ? parsePut({ line, text }, path, fields, context) : { kind: op, path };
 }
 
 function parseObject(text: string): Fields {
@@ -61,8 +67,8 @@ function checkNames(fields: Fields, known: ReadonlySet<string>, op: string): voi
   }
 }
 
-function parsePut(text: string, path: KeyPath, fields: Fields, context: LineContext): WriteRequest {
-  const { contentType, data } = parseValue(text, fields);
+function parsePut(source: Source, path: KeyPath, fields: Fields, context: LineContext): WriteRequest {
+  const { contentType, data } = parseValue(source, fields);
   if (data.length > context.maxValueBytes) {
     throw new KvsError('KVS_VALUE_TOO_LARGE', `The value is larger than ${context.maxValueBytes} bytes`);
   }
@@ -71,9 +77,7 @@ function parsePut(text: string, path: KeyPath, fields: Fields, context: LineCont
   return { kind: 'put', path, contentType, data, expiresAt };
 }
 
-const encoder = new TextEncoder();
-
-function parseValue(text: string, fields: Fields): { contentType: string; data: Uint8Array } {
+function parseValue(source: Source, fields: Fields): { contentType: string; data: Uint8Array } {
   const base64 = fields['value_base64'];
   const hasValue = 'value' in fields;
   if (hasValue === (base64 !== undefined)) {
@@ -88,7 +92,18 @@ function parseValue(text: string, fields: Fields): { contentType: string; data: 
   if (!isJson) {
     throw new KvsError('KVS_BAD_REQUEST', 'A value whose content_type is not JSON stands in value_base64');
   }
-  return { contentType, data: encoder.encode(memberText(text, 'value')) };
+  return { contentType, data: valueBytes(source) };
+}
+
+/** As they stand in the line. */
+function valueBytes({ line, text }: Source): Uint8Array {
+  const range = memberRange(text, 'value');
+  assert(range !== undefined, 'a line that has a value has a member of this name');
+  const { from, to } = range;
+  // In ASCII each character is one byte. A copy: the line may be a part of all that came with it.
+  return line.length === text.length
+    ? Uint8Array.prototype.slice.call(line, from, to)
+    : Buffer.from(text.slice(from, to));
 }
 
 const jsonByDefault = { contentType: 'application/json', isJson: true };
