@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { nodeFlags } from '../tools/node-flags.ts';
 import type { LoadPlan, LoadResult } from './load-worker.ts';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
@@ -25,7 +26,7 @@ export async function startBareServer(value: string): Promise<Server> {
   return serverOf(child, await firstMatch(child, /^(\d+)/m));
 }
 
-/** Starts a node from `dist/` on a data folder; settles when it answers. */
+/** Starts a node from `dist/` on a data folder, as `npm start` does; settles when it answers. */
 export async function startNode(dataDir: string, settings: Record<string, unknown> = {}): Promise<Server> {
   const config = join(dataDir, '..', 'bench.yaml');
   const lines = { node_id: 'bench', port: 0, data_dir: dataDir, log_format: 'json', ...settings };
@@ -35,7 +36,7 @@ export async function startNode(dataDir: string, settings: Record<string, unknow
       .map(([key, value]) => `${key}: ${JSON.stringify(value)}\n`)
       .join(''),
   );
-  const child = spawn(process.execPath, [join(folder, '../dist/main.js'), config], {
+  const child = spawn(process.execPath, [...nodeFlags, join(folder, '../dist/main.js'), config], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   return serverOf(child, await firstMatch(child, /http:\/\/127\.0\.0\.1:(\d+)/));

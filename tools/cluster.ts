@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { styleText } from 'node:util';
 import { KvsError } from '../src/core/errors.ts';
 import { loadConfig } from '../src/load-config.ts';
+import { nodeFlags } from './node-flags.ts';
 
 const usage = `Usage: npm run cluster [-- CONFIG.yaml ...]
 
@@ -99,7 +100,7 @@ class Cluster {
 }
 
 function start(plan: Plan): NodeProcess {
-  const child = spawn(process.execPath, [main, plan.config], {
+  const child = spawn(process.execPath, [...nodeFlags, main, plan.config], {
     env: { ...process.env, KVS_LOG_FORMAT: 'pretty' },
     stdio: ['ignore', 'pipe', 'pipe'],
     // In a group of its own: the terminal sends Ctrl-C to all of ours, and a node takes a second signal as "at once".
