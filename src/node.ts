@@ -133,6 +133,7 @@ async function listenOn(
     keepAliveTimeoutMs: config.keep_alive_timeout_ms,
     connectionsMax: config.connections_max,
     maxValueBytes: config.max_value_bytes,
+    logger,
     onAnswered: meters && ((answered) => meters.http.note(answered)),
   }).catch((cause: unknown) => {
     throw addressError(config, cause);

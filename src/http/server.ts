@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo, Socket } from 'node:net';
 import { KvsError, type KvsErrorCode } from '../core/errors.ts';
 import { limits } from '../core/limits.ts';
+import type { Logger } from '../core/ports.ts';
 import { problemAnswer } from './answer.ts';
 import { pathOfTarget, type KvsApp } from './context.ts';
 import { hasLongRequest } from './long-request.ts';
@@ -33,6 +34,8 @@ export interface ListenOptions {
    * send as much as a message has.
    */
   readonly maxValueBytes: number;
+  /** Hears of each request that failed in a way that nobody foresaw. */
+  readonly logger: Logger;
   /** Told of each request when it is answered, or broken off; undefined: nobody wants to know. */
   readonly onAnswered?: ((answered: AnsweredRequest) => void) | undefined;
 }
@@ -60,7 +63,7 @@ const idleCheckMs = 20;
 
 /** Serves the routes; rejects with the error of `listen(2)` when the address can't be had. */
 export async function listen(app: KvsApp, options: ListenOptions): Promise<HttpServer> {
-  const listener = makeListener(app, options.onAnswered);
+  const listener = makeListener(app, options);
   const server = createServer(
     {
       requestTimeout: options.requestTimeoutMs,
@@ -114,16 +117,16 @@ const plainPaths = ['/kv', peerPath];
  * Requests for values and those of peers go to Hono without a `Request` of the Web: making one costs more than
  * everything else on the way. Whatever else is asked takes the adapter.
  */
-function makeListener(app: KvsApp, onAnswered: ListenOptions['onAnswered']): Listener {
+function makeListener(app: KvsApp, { onAnswered, logger }: ListenOptions): Listener {
   const adapter = getRequestListener(app.fetch, {
     overrideGlobalObjects: false,
     // HTTP/1.0 knows no Host, and health checks of balancers still speak it. No route reads this name.
     hostname: 'localhost',
-    errorHandler: answerOfAdapter,
+    errorHandler: (error) => answerOfAdapter(error, logger),
   });
   const answer: Listener = (incoming, outgoing) =>
     plainPaths.some((path) => incoming.url?.startsWith(path))
-      ? answerPlainly(app, incoming, outgoing)
+      ? answerPlainly(app, incoming, outgoing, logger)
       : adapter(incoming, outgoing);
   const bounded = withinLimits(answer);
   if (onAnswered === undefined) return bounded;
@@ -142,11 +145,12 @@ function makeListener(app: KvsApp, onAnswered: ListenOptions['onAnswered']): Lis
 }
 
 /** What the adapter refuses before any route is asked, such as a `Host` that is no name. */
-function answerOfAdapter(error: unknown): Response {
-  const failure =
-    error instanceof RequestError
-      ? new KvsError('KVS_BAD_REQUEST', error.message, { cause: error })
-      : new KvsError('KVS_INTERNAL', 'Something went wrong here', { cause: error });
+function answerOfAdapter(error: unknown, logger: Logger): Response {
+  const isOfClient = error instanceof RequestError;
+  if (!isOfClient) logger.error('A request failed unexpectedly', { error });
+  const failure = isOfClient
+    ? new KvsError('KVS_BAD_REQUEST', error.message)
+    : new KvsError('KVS_INTERNAL', 'Something went wrong here; the log of the node says what');
   const { status, headers, body } = problemAnswer(failure);
   return new Response(typeof body === 'string' ? body : null, { status, headers });
 }
@@ -186,13 +190,15 @@ async function answerPlainly(
   app: KvsApp,
   incoming: IncomingMessage,
   outgoing: ServerResponse,
+  logger: Logger,
 ): Promise<void> {
   try {
     // Hono itself reads nothing of a request but these two.
     const { url, method } = incoming;
     await app.fetch({ url, method } as Request, { incoming, outgoing });
-  } catch {
+  } catch (error) {
     // Even the answer to the failure failed. One broken request ends with its connection, not with the node.
+    logger.error('A request failed unexpectedly', { method: incoming.method, error });
     outgoing.destroy();
   }
 }

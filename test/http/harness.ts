@@ -136,6 +136,7 @@ export async function serve(app: KvsApp, overrides: Partial<ListenOptions> = {})
     keepAliveTimeoutMs: 10_000,
     connectionsMax: 100,
     maxValueBytes: 1024,
+    logger: new RecordingLogger(),
     ...overrides,
   });
 }

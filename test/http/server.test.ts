@@ -1,10 +1,33 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { Hono } from 'hono';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { KeyPath } from '../../src/core/key-path.ts';
 import { limits } from '../../src/core/limits.ts';
+import type { KvsEnv } from '../../src/http/context.ts';
+import { RecordingLogger } from '../store/harness.ts';
 import { exchange, openSocket, rawRequest, serve, startApp } from './harness.ts';
+
+describe('what nobody foresaw', () => {
+  it.each([
+    ['/health', /^HTTP\/1\.1 500 [^]*"code":"KVS_INTERNAL"/],
+    ['/kv/k', /^$/],
+  ])('is logged, and ends one request of %s and not the node', async (target, answer) => {
+    const app = new Hono<KvsEnv>();
+    app.fetch = () => {
+      throw new Error('out of order');
+    };
+    const logger = new RecordingLogger();
+    const server = await serve(app, { logger });
+    onTestFinished(() => server.close(0));
+    for (let i = 1; i <= 2; i++) {
+      const bytes = `GET ${target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n`;
+      expect(await exchange(server.port, bytes)).toMatch(answer);
+      expect(logger.lines.map(({ level }) => level)).toEqual(Array.from({ length: i }, () => 'error'));
+    }
+  });
+});
 
 describe('what is not a good request', () => {
   it.each([
