@@ -12,9 +12,11 @@ export type KeyPath = string & { readonly [keyPathBrand]: true };
 
 const encoder = new TextEncoder();
 
-// C0 and C1 controls and DEL; a lone surrogate has no UTF-8 form.
+// C0 and C1 controls and DEL.
 // oxlint-disable-next-line no-control-regex
-const forbidden = /[\u0000-\u001f\u007f-\u009f]|\p{Surrogate}/u;
+const control = /[\u0000-\u001f\u007f-\u009f]/;
+
+const halfPair = /\p{Surrogate}/u;
 
 // A path of these characters only, no longer than this, needs no decoding, no counting of bytes and no splitting.
 const plain =
@@ -54,7 +56,8 @@ export function parsePath(path: string): KeyPath {
   if (path.length > limits.pathBytesMax || encoder.encode(path).length > limits.pathBytesMax) {
     throw bad(`the path is longer than ${limits.pathBytesMax} bytes of UTF-8`);
   }
-  if (forbidden.test(path)) throw bad('control characters are not allowed');
+  if (control.test(path)) throw bad('control characters are not allowed');
+  if (halfPair.test(path)) throw bad('half a surrogate pair has no form in UTF-8');
   for (const segment of path.split('/')) {
     if (segment === '') throw bad('segments must not be empty (no leading, trailing or double slash)');
     if (segment === '.' || segment === '..') throw bad('"." and ".." are not allowed as segments');

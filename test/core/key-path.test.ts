@@ -38,7 +38,7 @@ describe('a key path', () => {
     ['a\nb', 'control characters'],
     ['a\u007f', 'control characters'],
     ['a\u0085', 'control characters'],
-    ['a\ud800', 'control characters'],
+    ['a\ud800', 'half a surrogate pair'],
     ['x'.repeat(limits.pathBytesMax + 1), 'longer than 1024 bytes'],
     ['ü'.repeat(limits.pathBytesMax / 2) + 'x', 'longer than 1024 bytes'],
   ])('may not be %j', (path, reason) => {
