@@ -1,7 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 
 const uuidBytes = 16;
-/** Random bytes are drawn for so many UUIDs at a time: each draw is a system call. */
+/** Random bytes are drawn for so many UUIDs at a time: a draw costs more than a UUID. */
 const drawnUuids = 256;
 
 const drawn = Buffer.alloc(drawnUuids * uuidBytes);
