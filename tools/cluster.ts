@@ -79,7 +79,7 @@ class Cluster {
 
   #report({ name, config }: Plan, exit: Exit): void {
     if (this.#isStopping) return;
-    complain(`${name} ended with ${described(exit)}; it starts anew with: node dist/main.js ${config}`);
+    complain(`${name} ended with ${described(exit)}; it starts anew with: ${commandOf(config)}`);
   }
 
   /** Stops the nodes that still run, the last one first; false when one of them did not stop in order. */
@@ -106,7 +106,7 @@ function start(plan: Plan): NodeProcess {
     // In a group of its own: the terminal sends Ctrl-C to all of ours, and a node takes a second signal as "at once".
     detached: true,
   });
-  process.stdout.write(`${plan.label}process ${child.pid}: node dist/main.js ${plan.config}\n`);
+  process.stdout.write(`${plan.label}process ${child.pid}: ${commandOf(plan.config)}\n`);
   const ended = once(child, 'close').then(([code, signal]): Exit => code ?? signal);
   const started = new Promise<boolean>((resolve) => {
     for (const input of [child.stdout, child.stderr]) {
@@ -148,6 +148,10 @@ function plansOf(configs: readonly string[]): Plan[] {
     const label = isColored ? styleText(color, text, { validateStream: false }) : text;
     return { name, config: configs[i] ?? '', label };
   });
+}
+
+function commandOf(config: string): string {
+  return ['node', ...nodeFlags, 'dist/main.js', config].join(' ');
 }
 
 function described(exit: Exit): string {

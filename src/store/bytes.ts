@@ -13,12 +13,13 @@ export function compareBytes(a: Uint8Array, b: Uint8Array, start: number, end: n
 }
 
 /** Where the two digits of each byte of a UUID stand in its text. */
-const uuidDigits = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34);
+export const uuidDigits = Uint8Array.of(0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34);
 
 /** What each hexadecimal digit stands for, by its character code. */
 const nibbles = new Uint8Array(128);
 for (let value = 0; value < 16; value++) nibbles[value.toString(16).charCodeAt(0)] = value;
 
+/** Expects lower-case digits, as every version has them. */
 export function writeUuid(uuid: string, bytes: Buffer, at: number): void {
   let to = at;
   for (const digit of uuidDigits) {

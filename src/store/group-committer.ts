@@ -7,7 +7,10 @@ import { storageError, writeBatch, type Level } from './level.ts';
 import type { VersionReader } from './version-reader.ts';
 import type { VersionCache } from './version-cache.ts';
 
-/** From this many waiting writes on, a group is made ready while the one before it is still being written. */
+/**
+ * From this many waiting writes on, a group is made ready while the one before it is still being written, a read of its
+ * last keys is waited for, and what it wrote is not remembered.
+ */
 const pipelinedWritesMin = 512;
 /** Keys in one multi-get of current versions. */
 const loadBatchMax = 1_024;
@@ -68,8 +71,8 @@ export interface CommitterOptions {
 
 /**
  * Group commit. Operations wait in one queue, in order. Writes that arrive while a commit is on its way form the next
- * one: their keys' current versions are read in one multi-get, the operations are applied to them in order, and all
- * of it goes to the level as one batch that is synced once. `onWritten` hears of it before the sync, everyone else
+ * one: their keys' current versions are taken from memory or read in one multi-get, the operations are applied to them
+ * in order, and all of it goes to the level as one batch that is synced once. `onWritten` hears of it before the sync, everyone else
  * after it: the cache, the digests and the listeners at once, the writers when the next group has been sent on its way.
  *
  * A batch that fails is as if it had never been asked for, with every group that was built on it, unless only its sync
@@ -201,6 +204,7 @@ export class GroupCommitter {
       } catch (cause) {
         this.#failUnloaded(batch, storageError(cause));
       }
+      // Before it is asked whether to form a group: that may wait for what is being read.
       this.#isLoading = this.#toLoad.length > 0;
       this.#form();
     }
@@ -235,12 +239,12 @@ export class GroupCommitter {
     if (this.#next !== undefined || !this.#isHeadReady()) return false;
     const isDiskFree = this.#writing === undefined;
     if (this.pending < pipelinedWritesMin) return isDiskFree;
-    // Most keys of a load are known to be absent. The few that have to be read are worth waiting for.
-    return !this.#isLoading || (isDiskFree && this.#areReady(pipelinedWritesMin));
+    // Most of many keys are known to be absent. The few that have to be read must not cut the group in two.
+    return !this.#isLoading || (isDiskFree && this.#isLargeGroupReady());
   }
 
-  #areReady(count: number): boolean {
-    return this.#queue.slice(this.#head, this.#head + count).every(isReady);
+  #isLargeGroupReady(): boolean {
+    return this.#queue.slice(this.#head, this.#head + pipelinedWritesMin).every(isReady);
   }
 
   #isHeadReady(): boolean {

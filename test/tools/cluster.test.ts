@@ -86,7 +86,7 @@ describe('npm run cluster', { timeout: 120_000 }, () => {
     await program.says(/three \| .*The node answers/);
     program.child.kill('SIGTERM');
     expect(await program.ended).toBe(0);
-    expect(program.lines(/./).map((line) => line.replace(/\d+:/, 'N:'))).toEqual([
+    expect(program.lines(/./).map((line) => line.replace(/\d+: node .* dist/, 'N: node dist'))).toEqual([
       'one   | process N: node dist/main.js one.yaml',
       'one   | The node answers',
       'three | process N: node dist/main.js three.yaml',
@@ -141,7 +141,7 @@ describe('npm run cluster', { timeout: 120_000 }, () => {
     const program = new Program(config('a'), config('b'));
     await program.says(/b \| .*The node answers/);
     process.kill(program.pidOf('a'), 'SIGKILL');
-    await program.says(/cluster: a ended with SIGKILL; it starts anew with: node dist\/main\.js a\.yaml\n/);
+    await program.says(/cluster: a ended with SIGKILL; it starts anew with: node .*dist\/main\.js a\.yaml\n/);
     expect(isRunning(program.pidOf('b'))).toBe(true);
     process.kill(program.pidOf('b'), 'SIGTERM');
     expect(await program.ended).toBe(1);

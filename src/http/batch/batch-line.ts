@@ -95,15 +95,17 @@ function parseValue(source: Source, fields: Fields): { contentType: string; data
   return { contentType, data: valueBytes(source) };
 }
 
-/** As they stand in the line. */
+const encoder = new TextEncoder();
+
+/** As they stand in the line, in memory of their own: the line may be a part of all that came with it. */
 function valueBytes({ line, text }: Source): Uint8Array {
   const range = memberRange(text, 'value');
   assert(range !== undefined, 'a line that has a value has a member of this name');
   const { from, to } = range;
-  // In ASCII each character is one byte. A copy: the line may be a part of all that came with it.
+  // In ASCII each character is one byte.
   return line.length === text.length
     ? Uint8Array.prototype.slice.call(line, from, to)
-    : Buffer.from(text.slice(from, to));
+    : encoder.encode(text.slice(from, to));
 }
 
 const jsonByDefault = { contentType: 'application/json', isJson: true };
