@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { get, type IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { loadKeys } from './million.ts';
+import { digestsReady, loadKeys } from './million.ts';
 import { median, residentBytes, startNode, type Server } from './processes.ts';
 
 const keys = Number(process.argv[2] ?? 1_000_000);
@@ -19,6 +19,7 @@ async function benchLists(): Promise<void> {
   try {
     await loadKeys(dataDir, keys);
     const node = await startNode(dataDir);
+    await digestsReady(node.port);
     process.stdout.write(`Lists of ${keys.toLocaleString('en')} keys, in 1,000 directories\n`);
     const middle = `cursor=${cursorAfter('shops/500/items')}`;
     await timePages('a page of 100 keys from the middle', node, `?recursive&limit=100&${middle}`);

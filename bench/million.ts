@@ -45,7 +45,8 @@ export async function loadKeys(dataDir: string, keys: number): Promise<LoadedKey
   return JSON.parse(output) as LoadedKeys;
 }
 
-async function digestsReady(port: number): Promise<void> {
+/** Settles once a node has summed the digests of all its keys, which keeps it busy after its start. */
+export async function digestsReady(port: number): Promise<void> {
   for (;;) {
     const actor = (await (await fetch(`http://127.0.0.1:${port}/debug/actors/node`)).json()) as {
       context?: { digestsReady?: boolean };
