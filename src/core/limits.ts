@@ -37,7 +37,10 @@ export const limits = {
   commitBytesMax: 8 * 1_024 * 1_024,
   /** The greatest `revisions_kept` that a configuration may ask for: one byte holds the place of each. */
   revisionsKeptMax: 100,
-  /** Keys in the filter that spares a look at the disk for absent ones, those removed since the start included. With more it is dropped. */
+  /**
+   * Keys in the filter that spares a look at the disk for absent ones, those removed since the start included. With more
+   * it is dropped.
+   */
   filteredKeysMax: 22_000_000,
   /** Entries of the change log that are kept. A reader that asks for older ones is told to start over. */
   changeLogEntriesMax: 1_000_000,

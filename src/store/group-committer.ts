@@ -11,7 +11,7 @@ import type { VersionCache } from './version-cache.ts';
  * From this many waiting writes on, a group is made ready while the one before it is still being written, a read of its
  * last keys is waited for, and what it wrote is not remembered.
  */
-const pipelinedWritesMin = 512;
+const bulkWritesMin = 512;
 /** Keys in one multi-get of current versions. */
 const loadBatchMax = 1_024;
 
@@ -72,8 +72,9 @@ export interface CommitterOptions {
 /**
  * Group commit. Operations wait in one queue, in order. Writes that arrive while a commit is on its way form the next
  * one: their keys' current versions are taken from memory or read in one multi-get, the operations are applied to them
- * in order, and all of it goes to the level as one batch that is synced once. `onWritten` hears of it before the sync, everyone else
- * after it: the cache, the digests and the listeners at once, the writers when the next group has been sent on its way.
+ * in order, and all of it goes to the level as one batch that is synced once. `onWritten` hears of it before the sync,
+ * everyone else after it: the cache, the digests and the listeners at once, the writers when the next group has been sent
+ * on its way.
  *
  * A batch that fails is as if it had never been asked for, with every group that was built on it, unless only its sync
  * failed and `onWritten` has told of it: their callers get the error. After a failed sync nobody knows what the disk
@@ -238,13 +239,13 @@ export class GroupCommitter {
   #isTimeToForm(): boolean {
     if (this.#next !== undefined || !this.#isHeadReady()) return false;
     const isDiskFree = this.#writing === undefined;
-    if (this.pending < pipelinedWritesMin) return isDiskFree;
+    if (this.pending < bulkWritesMin) return isDiskFree;
     // Most of many keys are known to be absent. The few that have to be read must not cut the group in two.
     return !this.#isLoading || (isDiskFree && this.#isLargeGroupReady());
   }
 
   #isLargeGroupReady(): boolean {
-    return this.#queue.slice(this.#head, this.#head + pipelinedWritesMin).every(isReady);
+    return this.#queue.slice(this.#head, this.#head + bulkWritesMin).every(isReady);
   }
 
   #isHeadReady(): boolean {
@@ -322,7 +323,7 @@ export class GroupCommitter {
       this.#committedLogTotal += group.logEntryCount;
     }
     // A load of many keys would only drive out what is read; it keeps current what the cache holds already.
-    const isBulk = members.length >= pipelinedWritesMin;
+    const isBulk = members.length >= bulkWritesMin;
     for (const [path, { version }] of group.changes) this.#remember(path, version, isBulk);
     for (const [path, version] of group.settled) this.#remember(path, version, true);
     for (const queued of members) {
