@@ -19,10 +19,17 @@ export function memberText(text: string, name: string): string | undefined {
   return found && text.slice(found.from, found.to);
 }
 
-/** Where that text stands: from its first character up to, and without, `to`. */
-export function memberRange(text: string, name: string): { from: number; to: number } | undefined {
+/**
+ * Where that text stands: from its first character up to, and without, `to`. The object is the first one in `text` from
+ * `start` on.
+ */
+export function memberRange(
+  text: string,
+  name: string,
+  start = 0,
+): { from: number; to: number } | undefined {
   let found: { from: number; to: number } | undefined;
-  let at = afterSpace(text, text.indexOf('{') + 1);
+  let at = afterSpace(text, text.indexOf('{', start) + 1);
   while (text.charCodeAt(at) === quote) {
     const nameEnd = afterString(text, at);
     const from = afterSpace(text, afterSpace(text, nameEnd) + 1);

@@ -1,4 +1,3 @@
-import { isUtf8 } from 'node:buffer';
 import { assert, KvsError } from '../../core/errors.ts';
 import { parsePath, type KeyPath } from '../../core/key-path.ts';
 import type { Clock, WriteRequest } from '../../core/ports.ts';
@@ -6,6 +5,7 @@ import { headerPattern } from '../../core/version.ts';
 import { assertJson, parseContentType } from '../value.ts';
 import { instantAfter, ttlMsFrom } from '../ttl.ts';
 import { memberRange } from '../../core/json-member.ts';
+import type { Line } from './line.ts';
 
 /** What one line of a batch asks for. */
 export type BatchRequest = WriteRequest | { readonly kind: 'get'; readonly path: KeyPath };
@@ -13,12 +13,6 @@ export type BatchRequest = WriteRequest | { readonly kind: 'get'; readonly path:
 export interface LineContext {
   readonly maxValueBytes: number;
   readonly clock: Clock;
-}
-
-/** A line, and the same as text. */
-interface Source {
-  readonly line: Buffer;
-  readonly text: string;
 }
 
 /** As it stands in the line, not checked yet. */
@@ -30,13 +24,11 @@ const fieldsOfOthers = new Set(['op', 'path']);
 /**
  * Reads one line.
  *
- * @throws KvsError KVS_BAD_BODY when it is not a JSON object in UTF-8, or a value is not what its type says;
+ * @throws KvsError KVS_BAD_BODY when it is not a JSON object, or a value is not what its type says;
  * KVS_BAD_PATH; KVS_VALUE_TOO_LARGE; KVS_BAD_REQUEST for everything else
  */
-export function parseLine(line: Buffer, context: LineContext): BatchRequest {
-  if (!isUtf8(line)) throw new KvsError('KVS_BAD_BODY', 'The line is not valid UTF-8');
-  const text = line.toString();
-  const fields = parseObject(text);
+export function parseLine(line: Line, context: LineContext): BatchRequest {
+  const fields = parseObject(line.text.slice(line.from, line.to));
   const { op } = fields;
   if (op !== 'put' && op !== 'delete' && op !== 'get') {
     throw new KvsError('KVS_BAD_REQUEST', 'op must be "put", "delete" or "get"');
@@ -44,7 +36,7 @@ export function parseLine(line: Buffer, context: LineContext): BatchRequest {
   checkNames(fields, op === 'put' ? fieldsOfPut : fieldsOfOthers, op);
   if (typeof fields['path'] !== 'string') throw new KvsError('KVS_BAD_REQUEST', 'path must be a string');
   const path = parsePath(fields['path']);
-  return op === 'put' ? parsePut({ line, text }, path, fields, context) : { kind: op, path };
+  return op === 'put' ? parsePut(line, path, fields, context) : { kind: op, path };
 }
 
 function parseObject(text: string): Fields {
@@ -67,8 +59,8 @@ function checkNames(fields: Fields, known: ReadonlySet<string>, op: string): voi
   }
 }
 
-function parsePut(source: Source, path: KeyPath, fields: Fields, context: LineContext): WriteRequest {
-  const { contentType, data } = parseValue(source, fields);
+function parsePut(line: Line, path: KeyPath, fields: Fields, context: LineContext): WriteRequest {
+  const { contentType, data } = parseValue(line, fields);
   if (data.length > context.maxValueBytes) {
     throw new KvsError('KVS_VALUE_TOO_LARGE', `The value is larger than ${context.maxValueBytes} bytes`);
   }
@@ -77,7 +69,7 @@ function parsePut(source: Source, path: KeyPath, fields: Fields, context: LineCo
   return { kind: 'put', path, contentType, data, expiresAt };
 }
 
-function parseValue(source: Source, fields: Fields): { contentType: string; data: Uint8Array } {
+function parseValue(line: Line, fields: Fields): { contentType: string; data: Uint8Array } {
   const base64 = fields['value_base64'];
   const hasValue = 'value' in fields;
   if (hasValue === (base64 !== undefined)) {
@@ -92,20 +84,18 @@ function parseValue(source: Source, fields: Fields): { contentType: string; data
   if (!isJson) {
     throw new KvsError('KVS_BAD_REQUEST', 'A value whose content_type is not JSON stands in value_base64');
   }
-  return { contentType, data: valueBytes(source) };
+  return { contentType, data: valueBytes(line) };
 }
 
 const encoder = new TextEncoder();
 
 /** As they stand in the line, in memory of their own: the line may be a part of all that came with it. */
-function valueBytes({ line, text }: Source): Uint8Array {
-  const range = memberRange(text, 'value');
+function valueBytes({ text, from, ascii }: Line): Uint8Array {
+  const range = memberRange(text, 'value', from);
   assert(range !== undefined, 'a line that has a value has a member of this name');
-  const { from, to } = range;
-  // In ASCII each character is one byte.
-  return line.length === text.length
-    ? Uint8Array.prototype.slice.call(line, from, to)
-    : encoder.encode(text.slice(from, to));
+  return ascii === undefined
+    ? encoder.encode(text.slice(range.from, range.to))
+    : Uint8Array.prototype.slice.call(ascii, range.from, range.to);
 }
 
 const jsonByDefault = { contentType: 'application/json', isJson: true };

@@ -6,6 +6,7 @@ import { BatchGroup, type BatchLine, type Step } from './batch-group.ts';
 import type { BatchIntake } from './batch-intake.ts';
 import { parseLine, type BatchRequest } from './batch-line.ts';
 import { LineSplitter, type ByteBudget, type Unread } from './line-splitter.ts';
+import type { Line } from './line.ts';
 import { failureLine, readLine, writeLine } from './batch-result.ts';
 
 export type BatchDeps = Pick<
@@ -55,7 +56,8 @@ export class Batch {
   async run(intake: BatchIntake): Promise<void> {
     try {
       for (let chunk = await intake.next(); chunk !== undefined; chunk = await intake.next()) {
-        for (const line of this.#splitter.split(chunk)) {
+        this.#splitter.push(chunk);
+        for (let line = this.#splitter.next(); line !== undefined; line = this.#splitter.next()) {
           intake.startLine();
           this.#gather(line);
           while (this.#gathering.isFull) await this.#startWhenPossible();
@@ -88,10 +90,10 @@ export class Batch {
     }
   }
 
-  #gather(line: Buffer | Unread): void {
+  #gather(line: Line | Unread): void {
     const number = ++this.#lines;
     if (typeof line === 'string') {
-      this.#gathering.add({ number, request: unreadError(line) }, 0);
+      this.#gathering.add({ number, request: unreadErrors[line] }, 0);
     } else if (isBlank(line)) {
       this.#budget.release(line.length);
     } else {
@@ -99,7 +101,7 @@ export class Batch {
     }
   }
 
-  #read(line: Buffer): BatchRequest | KvsError {
+  #read(line: Line): BatchRequest | KvsError {
     try {
       return parseLine(line, this.#deps);
     } catch (error) {
@@ -202,16 +204,22 @@ function numberOf(lines: readonly BatchLine[], index: number): number {
   return lines[index]?.number ?? 0;
 }
 
-function unreadError(unread: Unread): KvsError {
-  return unread === 'tooLong'
-    ? new KvsError('KVS_VALUE_TOO_LARGE', 'The line is longer than any value could make it; it was not read')
-    : new KvsError(
-        'KVS_OVERLOADED',
-        'Too many bytes of other bodies are on their way; the line was not read',
-      );
-}
+const unreadErrors: Readonly<Record<Unread, KvsError>> = {
+  tooLong: new KvsError(
+    'KVS_VALUE_TOO_LARGE',
+    'The line is longer than any value could make it; it was not read',
+  ),
+  notUtf8: new KvsError('KVS_BAD_BODY', 'The line is not valid UTF-8'),
+  overloaded: new KvsError(
+    'KVS_OVERLOADED',
+    'Too many bytes of other bodies are on their way; the line was not read',
+  ),
+};
 
-function isBlank(line: Buffer): boolean {
-  for (const byte of line) if (byte !== space && byte !== tab && byte !== carriageReturn) return false;
+function isBlank({ text, from, to }: Line): boolean {
+  for (let at = from; at < to; at++) {
+    const code = text.charCodeAt(at);
+    if (code !== space && code !== tab && code !== carriageReturn) return false;
+  }
   return true;
 }

@@ -1,4 +1,5 @@
 import { limits } from '../../core/limits.ts';
+import { asciiText, lineOf, type Line } from './line.ts';
 
 /** Bytes that many bodies share; see `BodyReader`. */
 export interface ByteBudget {
@@ -7,10 +8,11 @@ export interface ByteBudget {
   release(bytes: number): void;
 }
 
-/** What can't be taken for a line: `tooLong`, or that too much of other bodies is on its way. */
-export type Unread = 'tooLong' | 'overloaded';
+/** What can't be taken for a line: `tooLong`, `notUtf8`, or that too much of other bodies is on its way. */
+export type Unread = 'tooLong' | 'notUtf8' | 'overloaded';
 
 const newline = 0x0a;
+const nothing = Buffer.alloc(0);
 
 /**
  * Cuts a stream of bytes into lines, and never keeps more than one that is not whole. What a line has is reserved in
@@ -19,6 +21,12 @@ const newline = 0x0a;
 export class LineSplitter {
   readonly #lineBytesMax: number;
   readonly #budget: ByteBudget;
+  #chunk: Buffer = nothing;
+  /** The same as text, decoded at one time for all of its lines; undefined where it has others than ASCII. */
+  #text: string | undefined;
+  /** What of it is taken. */
+  #at = 0;
+  /** Of the present line, before the chunk. */
   #pieces: Buffer[] = [];
   #bytes = 0;
   /** Why the rest of the present line is dropped. */
@@ -30,20 +38,35 @@ export class LineSplitter {
     this.#budget = budget;
   }
 
-  /** The lines that end in these bytes, without their ends; they may be a part of `chunk`. */
-  *split(chunk: Buffer): Generator<Buffer | Unread> {
-    let from = 0;
-    for (let end = chunk.indexOf(newline); end >= 0; end = chunk.indexOf(newline, from)) {
-      this.#add(chunk, from, end);
-      yield this.#take();
-      from = end + 1;
+  /** To be called with what came, once `next` has given undefined. */
+  push(chunk: Buffer): void {
+    this.#chunk = chunk;
+    this.#text = asciiText(chunk);
+    this.#at = 0;
+  }
+
+  /** The next line that is whole, without its end. */
+  next(): Line | Unread | undefined {
+    const from = this.#at;
+    const to = this.#chunk.indexOf(newline, from);
+    if (to < 0) {
+      this.#keepRest();
+      return undefined;
     }
-    // It may wait for its rest for long, and must not keep all that came with it.
-    if (from < chunk.length) this.#add(Buffer.from(chunk.subarray(from)), 0, chunk.length - from);
+    this.#at = to + 1;
+    this.#reserve(to - from);
+    const text = this.#text;
+    const isWhole = this.#unread === undefined && this.#pieces.length === 0;
+    if (isWhole && text !== undefined) {
+      this.#bytes = 0;
+      return { length: to - from, text, from, to, ascii: this.#chunk };
+    }
+    if (this.#unread === undefined) this.#pieces.push(this.#chunk.subarray(from, to));
+    return this.#take();
   }
 
   /** What stands after the last end of a line; undefined when there is nothing. */
-  rest(): Buffer | Unread | undefined {
+  rest(): Line | Unread | undefined {
     return this.#bytes === 0 && this.#unread === undefined ? undefined : this.#take();
   }
 
@@ -52,15 +75,21 @@ export class LineSplitter {
     this.#refuse(undefined);
   }
 
-  #add(chunk: Buffer, from: number, to: number): void {
-    const bytes = to - from;
-    if (this.#unread !== undefined || bytes === 0) return;
+  /** It may wait for what is missing for long, and must not keep all that came with it. */
+  #keepRest(): void {
+    const rest = this.#chunk.subarray(this.#at);
+    this.#chunk = nothing;
+    this.#text = undefined;
+    this.#at = 0;
+    this.#reserve(rest.length);
+    if (this.#unread === undefined && rest.length > 0) this.#pieces.push(Buffer.from(rest));
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#unread !== undefined) return;
     if (this.#bytes + bytes > this.#lineBytesMax) this.#refuse('tooLong');
     else if (!this.#budget.reserve(bytes)) this.#refuse('overloaded');
-    else {
-      this.#pieces.push(chunk.subarray(from, to));
-      this.#bytes += bytes;
-    }
+    else this.#bytes += bytes;
   }
 
   #refuse(unread: Unread | undefined): void {
@@ -70,13 +99,15 @@ export class LineSplitter {
     this.#unread = unread;
   }
 
-  #take(): Buffer | Unread {
+  #take(): Line | Unread {
     const unread = this.#unread;
-    const [first = Buffer.alloc(0)] = this.#pieces;
-    const line = this.#pieces.length > 1 ? Buffer.concat(this.#pieces) : first;
+    const [first = nothing] = this.#pieces;
+    const bytes = this.#pieces.length > 1 ? Buffer.concat(this.#pieces) : first;
+    const line = unread === undefined ? lineOf(bytes) : undefined;
+    if (line === undefined) this.#refuse(undefined);
     this.#pieces = [];
     this.#bytes = 0;
     this.#unread = undefined;
-    return unread ?? line;
+    return line ?? unread ?? 'notUtf8';
   }
 }
