@@ -36,12 +36,12 @@ import {
 import { encodeLogRecord, type EncodedLogEntry } from './log-record.ts';
 import { encodeStamp } from './stamp.ts';
 import { encodeRecord, noRevisions, type StoredVersion } from './version-record.ts';
-import type { LevelOperation } from './level.ts';
+import type { KeysAndValues } from './level.ts';
 import { changeList, slotsOf, type ListChange } from './revision-list.ts';
 
 /** What the store may be asked to do to one key. */
 export type Operation =
-  | { readonly kind: 'write'; readonly path: KeyPath; readonly request: WriteRequest }
+  | WriteRequest
   | { readonly kind: 'merge'; readonly path: KeyPath; readonly version: Version }
   /** Takes a version past its retention out of digests and listings, if it is still the one that stands there. */
   | { readonly kind: 'retire'; readonly path: KeyPath; readonly diedBeforeMs: number }
@@ -81,8 +81,8 @@ export class CommitGroup {
   /** Bytes of values that it writes beside those that it was asked to write: of what is kept as a revision. */
   revisionBytes = 0;
   #hasRemoved = false;
-  /** By keyspace, those of one key in order. */
-  readonly #operations = new Map<number, LevelOperation[]>();
+  /** What is put and deleted, by keyspace. */
+  readonly #parts = new Map<number, { readonly keys: Uint8Array[]; readonly values: (Uint8Array | undefined)[] }>();
   readonly #logEntries = new Map<KeyPath, EncodedLogEntry>();
   readonly #context: CommitContext;
   readonly #nowMs: number;
@@ -96,13 +96,13 @@ export class CommitGroup {
   }
 
   /** False when nothing of it has to be written. */
-  get hasOperations(): boolean {
-    return this.#operations.size > 0;
+  get hasParts(): boolean {
+    return this.#parts.size > 0;
   }
 
   /** Keyspace by keyspace: a memtable takes a key quicker that lies beside the one before it. */
-  operations(): LevelOperation[] {
-    return ([] as LevelOperation[]).concat(...this.#operations.values());
+  parts(): KeysAndValues[] {
+    return [...this.#parts.values()];
   }
 
   /** How many entries it adds to the change log: a key that changes twice has one. */
@@ -116,8 +116,9 @@ export class CommitGroup {
     current: StoredVersion | null,
   ): { result: OperationResult; next: StoredVersion | null } {
     switch (operation.kind) {
-      case 'write':
-        return this.#write(operation.request, current);
+      case 'put':
+      case 'delete':
+        return this.#write(operation, current);
       case 'merge':
         return this.#merge(operation.path, operation.version, current);
       case 'retire':
@@ -356,18 +357,19 @@ export class CommitGroup {
   }
 
   #put(key: Uint8Array, value: Uint8Array): void {
-    this.#operationsBeside(key).push({ type: 'put', key, value });
+    this.#change(key, value);
   }
 
   #del(key: Uint8Array): void {
-    this.#operationsBeside(key).push({ type: 'del', key });
+    this.#change(key, undefined);
   }
 
-  #operationsBeside(key: Uint8Array): LevelOperation[] {
+  #change(key: Uint8Array, value: Uint8Array | undefined): void {
     const keyspace = keyspaceOf(key);
-    let operations = this.#operations.get(keyspace);
-    if (operations === undefined) this.#operations.set(keyspace, (operations = []));
-    return operations;
+    let part = this.#parts.get(keyspace);
+    if (part === undefined) this.#parts.set(keyspace, (part = { keys: [], values: [] }));
+    part.keys.push(key);
+    part.values.push(value);
   }
 }
 

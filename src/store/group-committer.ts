@@ -306,10 +306,10 @@ export class GroupCommitter {
   /** Settles with the error when the batch failed. */
   async #write(group: CommitGroup): Promise<KvsError | undefined> {
     if (this.#broken !== undefined) return this.#broken;
-    if (!group.hasOperations) return undefined;
+    if (!group.hasParts) return undefined;
     try {
       const { level, durable, onWritten } = this.#options;
-      await writeBatch(level, group.operations(), { sync: durable, onWritten: () => onWritten(group) });
+      await writeBatch(level, group.parts(), { sync: durable, onWritten: () => onWritten(group) });
       return undefined;
     } catch (cause) {
       return storageError(cause);
@@ -421,6 +421,6 @@ function queuedBytes(queued: Queued): number {
 }
 
 function dataBytes(operation: Operation): number {
-  if (operation.kind === 'write') return operation.request.kind === 'put' ? operation.request.data.length : 0;
+  if (operation.kind === 'put') return operation.data.length;
   return operation.kind === 'merge' ? operation.version.data.length : 0;
 }

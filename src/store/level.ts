@@ -6,6 +6,12 @@ export type Level = AbstractLevel<string | Buffer | Uint8Array, unknown, unknown
 
 export type LevelOperation = AbstractBatchOperation<Level, Uint8Array, Uint8Array>;
 
+/** Keys that are put, each with its value, or deleted, where that is undefined; a large batch has too many for objects. */
+export interface KeysAndValues {
+  readonly keys: readonly Uint8Array[];
+  readonly values: readonly (Uint8Array | undefined)[];
+}
+
 /** The encodings of every call to a level. */
 export const asBytes = { keyEncoding: 'view', valueEncoding: 'view' } as const;
 
@@ -23,13 +29,13 @@ export interface BatchOptions {
 
 /** What a level may offer beside abstract-level's own methods; its manifest says whether it does. */
 interface BytesWriter {
-  batchBytes(operations: readonly LevelOperation[], options: BatchOptions): Promise<void>;
+  batchBytes(parts: readonly KeysAndValues[], options: BatchOptions): Promise<void>;
 }
 
-/** Writes one atomic batch. */
+/** Writes one atomic batch, its parts in order. */
 export async function writeBatch(
   level: Level,
-  operations: LevelOperation[],
+  parts: readonly KeysAndValues[],
   { sync, onWritten }: BatchOptions,
 ): Promise<void> {
   let isTold = false;
@@ -38,9 +44,16 @@ export async function writeBatch(
     isTold = true;
   };
   const options = { sync, onWritten: tell };
-  if (isBytesWriter(level)) await level.batchBytes(operations, options);
-  else await level.batch<Uint8Array, Uint8Array>(operations, { ...asBytes, ...options });
+  if (isBytesWriter(level)) await level.batchBytes(parts, options);
+  else await level.batch<Uint8Array, Uint8Array>(parts.flatMap(operationsOf), { ...asBytes, ...options });
   tell();
+}
+
+function operationsOf({ keys, values }: KeysAndValues): LevelOperation[] {
+  return keys.map((key, index) => {
+    const value = values[index];
+    return value === undefined ? { type: 'del', key } : { type: 'put', key, value };
+  });
 }
 
 function isBytesWriter(level: Level): level is Level & BytesWriter {

@@ -24,6 +24,7 @@ import {
   type KeyBounds,
   type KeyRange,
 } from './key-range.ts';
+import type { KeysAndValues } from './level.ts';
 import { cutTail, findTails, type LogTail } from './log-tail.ts';
 import { hasCode, syncFolder, WalSync } from './wal-sync.ts';
 
@@ -166,12 +167,24 @@ export class RocksdbLevel<K = string, V = string> extends AbstractLevel<string |
   }
 
   /**
-   * An atomic batch of bytes. It does without what `batch` has beside that, encodings, sublevels, hooks and events: for
+   * An atomic batch of bytes, its parts in order. It does without what `batch` has beside that, encodings, sublevels, hooks and events: for
    * small entries they cost more than the write itself.
    */
-  async batchBytes(operations: readonly Operation[], options: RocksdbWriteOptions = {}): Promise<void> {
+  async batchBytes(parts: readonly KeysAndValues[], options: RocksdbWriteOptions = {}): Promise<void> {
     if (this.status !== 'open') throw levelError('LEVEL_DATABASE_NOT_OPEN', 'Database is not open');
-    await this._batch(operations, options);
+    const count = parts.reduce((sum, { keys }) => sum + keys.length, 0);
+    if (count === 0) return;
+    await this.#change(options, () =>
+      this.#write(count, (batch) => {
+        for (const { keys, values } of parts) {
+          keys.forEach((key, index) => {
+            const value = values[index];
+            if (value === undefined) batch.tryDelete(key);
+            else batch.tryPut(key, value);
+          });
+        }
+      }),
+    );
   }
 
   /** Writes the memtable out as a table; the log begins anew. */

@@ -249,8 +249,7 @@ class LevelVersionStore implements OpenVersionStore {
   }
 
   #write(requests: readonly WriteRequest[]): Promise<WriteResult[]> {
-    const operations = requests.map((request): Operation => ({ kind: 'write', path: request.path, request }));
-    return this.#committer.submit(operations) as Promise<WriteResult[]>;
+    return this.#committer.submit(requests) as Promise<WriteResult[]>;
   }
 
   async merge(versions: readonly KeyVersion[]): Promise<MergeResult[]> {
@@ -405,7 +404,7 @@ class LevelVersionStore implements OpenVersionStore {
 
   #onCommitted(group: CommitGroup): void {
     this.#digests.apply(group.digestDeltas);
-    if (this.#isFailing && group.hasOperations) this.#onRecovery();
+    if (this.#isFailing && group.hasParts) this.#onRecovery();
     this.#noteDrift(group);
     if (group.changes.size === 0) return;
     this.#commits++;

@@ -144,7 +144,7 @@ describe('closing a RocksdbLevel', () => {
       level.clear({ gte: 'gone', limit: 1 }),
       level.put('put', '1', { sync: true }),
       level.batch([{ type: 'put', key: 'batch', value: '1' }], { sync: true }),
-      level.batchBytes([{ type: 'put', key: Buffer.from('bytes'), value: Buffer.from('1') }], { sync: true }),
+      level.batchBytes([{ keys: [Buffer.from('bytes')], values: [Buffer.from('1')] }], { sync: true }),
     ];
     await level.close();
     await Promise.all(writes);
@@ -391,7 +391,7 @@ describe('writing to a RocksdbLevel', () => {
       (options: { sync: boolean }) => level.put('key', 'value', options),
       (options: { sync: boolean }) => level.del('key', options),
       (options: { sync: boolean }) => level.batch([{ type: 'del', key: 'key' }], options),
-      (options: { sync: boolean }) => level.batchBytes([{ type: 'del', key: Buffer.from('key') }], options),
+      (options: { sync: boolean }) => level.batchBytes([{ keys: [Buffer.from('key')], values: [undefined] }], options),
       (options: { sync: boolean }) => level.batch().put('key', 'value').write(options),
       (options: { sync: boolean }) =>
         level.sublevel('sub').put('key', 'value', { keyEncoding: 'utf8', ...options }),
