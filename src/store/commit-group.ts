@@ -50,6 +50,17 @@ export type Operation =
 
 export type OperationResult = WriteResult | MergeResult | { readonly outcome: 'done' | 'kept' };
 
+interface GroupChange extends Change {
+  readonly version: StoredVersion;
+  /** Of its entry among those of the change log's record. */
+  readonly logIndex: number;
+}
+
+/** The version that stands under a key; null: none. */
+export interface Standing {
+  current: StoredVersion | null;
+}
+
 /** What a commit needs to know of its node. */
 export interface CommitContext {
   readonly nodeId: string;
@@ -70,7 +81,7 @@ export interface CommitContext {
  */
 export class CommitGroup {
   readonly sequence: number;
-  readonly changes = new Map<KeyPath, Change & { readonly version: StoredVersion }>();
+  readonly changes = new Map<KeyPath, GroupChange>();
   readonly digestDeltas = new DigestDeltas();
   /** Keys whose record or place changed without a new version: it left the indexes or the store, or has other revisions. */
   readonly settled = new Map<KeyPath, StoredVersion | null>();
@@ -82,8 +93,11 @@ export class CommitGroup {
   revisionBytes = 0;
   #hasRemoved = false;
   /** What is put and deleted, by keyspace. */
-  readonly #parts = new Map<number, { readonly keys: Uint8Array[]; readonly values: (Uint8Array | undefined)[] }>();
-  readonly #logEntries = new Map<KeyPath, EncodedLogEntry>();
+  readonly #parts = new Map<
+    number,
+    { readonly keys: Uint8Array[]; readonly values: (Uint8Array | undefined)[] }
+  >();
+  readonly #logEntries: EncodedLogEntry[] = [];
   readonly #context: CommitContext;
   readonly #nowMs: number;
   readonly #pathLanes = new Uint32Array(4);
@@ -110,21 +124,18 @@ export class CommitGroup {
     return this.changes.size;
   }
 
-  /** Applies one operation to the key's current version; returns the result and the version that stands there now. */
-  apply(
-    operation: Operation,
-    current: StoredVersion | null,
-  ): { result: OperationResult; next: StoredVersion | null } {
+  /** Applies one operation to what stands under its key, which is the result's version then where it wrote one. */
+  apply(operation: Operation, standing: Standing): OperationResult {
     switch (operation.kind) {
       case 'put':
       case 'delete':
-        return this.#write(operation, current);
+        return this.#write(operation, standing);
       case 'merge':
-        return this.#merge(operation.path, operation.version, current);
+        return this.#merge(operation.path, operation.version, standing);
       case 'retire':
-        return this.#retire(operation.path, operation.diedBeforeMs, current);
+        return this.#retire(operation.path, operation.diedBeforeMs, standing);
       case 'remove':
-        return this.#remove(operation.path, operation.claimedSequence, current);
+        return this.#remove(operation.path, operation.claimedSequence, standing);
     }
   }
 
@@ -137,24 +148,22 @@ export class CommitGroup {
   seal(clock: Stamp, logTotal: number): void {
     if (this.#hasRemoved) this.#put(clockKey, encodeStamp(clock));
     if (this.changes.size === 0) return;
-    this.#put(logKey(this.sequence), encodeLogRecord(clock, logTotal, [...this.#logEntries.values()]));
+    this.#put(logKey(this.sequence), encodeLogRecord(clock, logTotal, this.#logEntries));
   }
 
-  #write(
-    request: WriteRequest,
-    current: StoredVersion | null,
-  ): { result: WriteResult; next: StoredVersion | null } {
+  #write(request: WriteRequest, standing: Standing): WriteResult {
+    const { current } = standing;
     const repeated = this.#repeated(request);
-    if (repeated !== undefined) return { result: repeated, next: current };
+    if (repeated !== undefined) return repeated;
     const isAbsent = current === null || isAbsentAt(current, this.#nowMs);
-    if (request.kind === 'delete' && isAbsent) return { result: { outcome: 'absent' }, next: current };
+    if (request.kind === 'delete' && isAbsent) return { outcome: 'absent' };
     const live = isAbsent ? undefined : current;
     if (request.condition !== undefined && !isMet(request.condition, live?.uuid)) {
-      return { result: { outcome: 'unmet', current: live }, next: current };
+      return { outcome: 'unmet', current: live };
     }
     const stamp = this.#context.hybridClock.next(current ?? undefined);
     const isPut = request.kind === 'put';
-    const version: StoredVersion = {
+    const fresh: StoredVersion = {
       uuid: this.#context.uuid(),
       timestamp: stamp.timestamp,
       counter: stamp.counter,
@@ -170,12 +179,12 @@ export class CommitGroup {
       retired: false,
       revisions: noRevisions,
     };
-    const next = this.#replace(request.path, version, current, true);
-    if (!isPut) return { result: { outcome: 'deleted', version: next }, next };
+    const version = this.#replace(request.path, fresh, standing, true);
+    if (!isPut) return { outcome: 'deleted', version };
     const outcome = isAbsent ? 'created' : 'replaced';
     if (request.idempotency !== undefined)
       this.#remember(request.path, request.idempotency, outcome, version);
-    return { result: { outcome, version: next }, next };
+    return { outcome, version };
   }
 
   /** The result of a write that was done before; undefined when it was not. */
@@ -205,34 +214,28 @@ export class CommitGroup {
     }
   }
 
-  #merge(
-    path: KeyPath,
-    version: Version,
-    current: StoredVersion | null,
-  ): { result: MergeResult; next: StoredVersion | null } {
+  #merge(path: KeyPath, version: Version, standing: Standing): MergeResult {
+    const { current } = standing;
     if (current === null) {
-      if (isMortal(version) && this.#isPastRetention(version))
-        return { result: { outcome: 'declined' }, next: null };
+      if (isMortal(version) && this.#isPastRetention(version)) return { outcome: 'declined' };
     } else {
       const order = compareVersions(version, current);
-      if (order === 0) return { result: { outcome: 'known' }, next: current };
+      if (order === 0) return { outcome: 'known' };
       const outcome = isConflict(version, current) ? 'conflict' : 'stale';
       if (outcome === 'conflict' || order < 0) {
-        return { result: { outcome, current }, next: this.#keepLoser(path, version, current) };
+        standing.current = this.#keepLoser(path, version, current);
+        return { outcome, current };
       }
     }
     if (!this.#context.hybridClock.observe(version)) this.drifted.push({ path, version, local: false });
-    const next = this.#replace(path, this.#stored(version), current, false);
-    return { result: { outcome: 'accepted' }, next };
+    this.#replace(path, this.#stored(version), standing, false);
+    return { outcome: 'accepted' };
   }
 
-  #retire(
-    path: KeyPath,
-    diedBeforeMs: number,
-    current: StoredVersion | null,
-  ): { result: OperationResult; next: StoredVersion | null } {
+  #retire(path: KeyPath, diedBeforeMs: number, standing: Standing): OperationResult {
+    const { current } = standing;
     if (current === null || current.retired || !isMortal(current) || diedAtMs(current) >= diedBeforeMs) {
-      return { result: { outcome: 'kept' }, next: current };
+      return { outcome: 'kept' };
     }
     const bytes = Buffer.from(path);
     const identity = encodeIdentity(current);
@@ -243,17 +246,14 @@ export class CommitGroup {
     this.#put(mainKey(bytes), encodeRecord(next, identity));
     this.#put(retiredKey(current, bytes), noData);
     this.settled.set(path, next);
-    return { result: { outcome: 'done' }, next };
+    standing.current = next;
+    return { outcome: 'done' };
   }
 
-  #remove(
-    path: KeyPath,
-    claimedSequence: number,
-    current: StoredVersion | null,
-  ): { result: OperationResult; next: StoredVersion | null } {
-    if (current === null || !current.retired || current.sequence > claimedSequence) {
-      return { result: { outcome: 'kept' }, next: current };
-    }
+  #remove(path: KeyPath, claimedSequence: number, standing: Standing): OperationResult {
+    const { current } = standing;
+    if (current === null || !current.retired || current.sequence > claimedSequence)
+      return { outcome: 'kept' };
     this.#del(mainKey(path));
     this.#del(retiredKey(current, path));
     // Nothing is left to stand above but the clock: a later write must win over who still holds what is removed here,
@@ -261,16 +261,13 @@ export class CommitGroup {
     this.#context.hybridClock.restore(current);
     this.#hasRemoved = true;
     this.settled.set(path, null);
-    return { result: { outcome: 'done' }, next: null };
+    standing.current = null;
+    return { outcome: 'done' };
   }
 
   /** Returns the version that stands there now: the new one, with its revisions. */
-  #replace(
-    path: KeyPath,
-    fresh: StoredVersion,
-    current: StoredVersion | null,
-    local: boolean,
-  ): StoredVersion {
+  #replace(path: KeyPath, fresh: StoredVersion, standing: Standing, local: boolean): StoredVersion {
+    const { current } = standing;
     const bytes = Buffer.from(path);
     const identity = encodeIdentity(fresh);
     hashPath(bytes, this.#pathLanes);
@@ -283,10 +280,17 @@ export class CommitGroup {
     this.#put(hashKey(this.#pathLanes, bytes), identity);
     if (isMortal(version)) this.#put(graveKey(version, bytes), noData);
     this.#addDelta(identity, true);
-    this.changes.set(path, { path, version, local });
-    this.#logEntries.set(path, { path: bytes, identity });
-    this.settled.delete(path);
+    this.#note(path, bytes, identity, version, local);
+    standing.current = version;
     return version;
+  }
+
+  /** A key that changes twice has one entry in the log, its last. */
+  #note(path: KeyPath, bytes: Buffer, identity: Buffer, version: StoredVersion, local: boolean): void {
+    const index = this.changes.get(path)?.logIndex ?? this.#logEntries.length;
+    this.#logEntries[index] = { path: bytes, identity };
+    this.changes.set(path, { path, version, local, logIndex: index });
+    this.settled.delete(path);
   }
 
   /** Takes a version out of the indexes and keeps it as a revision of the one in its place, which is returned. */

@@ -1,7 +1,13 @@
 import { assert, KvsError } from '../core/errors.ts';
 import type { KeyPath } from '../core/key-path.ts';
 import { limits } from '../core/limits.ts';
-import { CommitGroup, type CommitContext, type Operation, type OperationResult } from './commit-group.ts';
+import {
+  CommitGroup,
+  type CommitContext,
+  type Operation,
+  type OperationResult,
+  type Standing,
+} from './commit-group.ts';
 import type { StoredVersion } from './version-record.ts';
 import { storageError, writeBatch, type Level } from './level.ts';
 import type { VersionReader } from './version-reader.ts';
@@ -16,8 +22,7 @@ const bulkWritesMin = 512;
 const loadBatchMax = 1_024;
 
 /** The current version of a key while writes of it are under way; ahead of the disk by what is not durable yet. */
-interface Pin {
-  current: StoredVersion | null;
+interface Pin extends Standing {
   isLoaded: boolean;
   /** Operations that wait for a commit or are in one. */
   uses: number;
@@ -395,9 +400,7 @@ function apply(group: CommitGroup, queued: Queued): void {
     return;
   }
   try {
-    const { result, next } = group.apply(queued.operation, queued.pin.current);
-    queued.pin.current = next;
-    queued.request.results[queued.index] = result;
+    queued.request.results[queued.index] = group.apply(queued.operation, queued.pin);
   } catch (error) {
     if (!(error instanceof KvsError)) throw error;
     fail(queued.request, error);

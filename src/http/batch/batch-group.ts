@@ -4,13 +4,7 @@ import { limits } from '../../core/limits.ts';
 import type { WriteRequest } from '../../core/ports.ts';
 import type { BatchRequest } from './batch-line.ts';
 
-/** A line of a batch: what it asks for, or why it can't be read. */
-export interface BatchLine {
-  readonly number: number;
-  readonly request: BatchRequest | KvsError;
-}
-
-/** Requests of a group that may be carried out at the same time, each with the index of its line. */
+/** Requests of a group that may be carried out at the same time, each with the index of its line in the group. */
 export interface Step {
   readonly writes: WriteRequest[];
   readonly writeIndexes: number[];
@@ -20,23 +14,32 @@ export interface Step {
 
 /** Lines that are carried out together. */
 export class BatchGroup {
-  readonly lines: BatchLine[] = [];
+  /** What each line asks for, or why it can't be read. */
+  readonly requests: (BatchRequest | KvsError)[] = [];
+  readonly #numbers: number[] = [];
   /** Of the lines, as reserved for them. */
   bytes = 0;
   #reads = 0;
   #writes = 0;
 
-  add(line: BatchLine, bytes: number): void {
-    this.lines.push(line);
+  /** `number`: of the line in its batch. */
+  add(number: number, request: BatchRequest | KvsError, bytes: number): void {
+    this.#numbers.push(number);
+    this.requests.push(request);
     this.bytes += bytes;
-    if (!('kind' in line.request)) return;
-    if (line.request.kind === 'get') this.#reads++;
+    if (!('kind' in request)) return;
+    if (request.kind === 'get') this.#reads++;
     else this.#writes++;
+  }
+
+  /** The number of the line at an index. */
+  numberOf(index: number): number {
+    return this.#numbers[index] ?? 0;
   }
 
   get isFull(): boolean {
     return (
-      this.lines.length >= limits.batchLinesMax ||
+      this.requests.length >= limits.batchLinesMax ||
       this.bytes >= limits.batchBytesMax ||
       this.#reads >= limits.batchReadsMax
     );
@@ -57,7 +60,7 @@ export class BatchGroup {
     const stepAt = (level: number): Step => (steps[level] ??= newStep());
     const isMixed = this.#reads > 0 && this.#writes > 0;
     const levels = new Map<KeyPath, { write: number; read: number }>();
-    this.lines.forEach(({ request }, index) => {
+    this.requests.forEach((request, index) => {
       if (!('kind' in request)) return;
       const level = isMixed ? nextLevel(levels, request) : 0;
       const step = stepAt(level);

@@ -2,7 +2,7 @@ import { KvsError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { HttpDeps } from '../context.ts';
 import { assertTakesWrites } from '../writable.ts';
-import { BatchGroup, type BatchLine, type Step } from './batch-group.ts';
+import { BatchGroup, type Step } from './batch-group.ts';
 import type { BatchIntake } from './batch-intake.ts';
 import { parseLine, type BatchRequest } from './batch-line.ts';
 import { LineSplitter, type ByteBudget, type Unread } from './line-splitter.ts';
@@ -65,7 +65,7 @@ export class Batch {
         this.#startIfIdle();
       }
       this.#finish(intake);
-      while (this.#gathering.lines.length > 0) await this.#startWhenPossible();
+      while (this.#gathering.requests.length > 0) await this.#startWhenPossible();
     } finally {
       this.#splitter.drop();
       await this.#sent;
@@ -79,25 +79,25 @@ export class Batch {
     if (end === 'late') {
       const seconds = this.#deps.requestTimeoutMs / 1_000;
       const error = new KvsError('KVS_REQUEST_TIMEOUT', `The line did not come within ${seconds} s`);
-      this.#gathering.add({ number: this.#lines + 1, request: error }, 0);
+      this.#gathering.add(this.#lines + 1, error, 0);
     }
     if (end === 'closing') {
       const error = new KvsError(
         'KVS_NOT_READY',
         'The node is stopping: this line was not read, nor what follows',
       );
-      this.#gathering.add({ number: this.#lines + 1, request: error }, 0);
+      this.#gathering.add(this.#lines + 1, error, 0);
     }
   }
 
   #gather(line: Line | Unread): void {
     const number = ++this.#lines;
     if (typeof line === 'string') {
-      this.#gathering.add({ number, request: unreadErrors[line] }, 0);
+      this.#gathering.add(number, unreadErrors[line], 0);
     } else if (isBlank(line)) {
       this.#budget.release(line.length);
     } else {
-      this.#gathering.add({ number, request: this.#read(line) }, line.length);
+      this.#gathering.add(number, this.#read(line), line.length);
     }
   }
 
@@ -110,7 +110,7 @@ export class Batch {
   }
 
   #startIfIdle(): void {
-    if (this.#running.size === 0 && this.#gathering.lines.length > 0) this.#start();
+    if (this.#running.size === 0 && this.#gathering.requests.length > 0) this.#start();
   }
 
   /** Starts the group, or waits for another one to be done: then there may be none to start any more. */
@@ -144,53 +144,45 @@ export class Batch {
   }
 
   async #carryOut(group: BatchGroup): Promise<string> {
-    const results: string[] = group.lines.map(({ number, request }) =>
-      request instanceof KvsError ? failureLine(number, request) : '',
+    const results: string[] = group.requests.map((request, index) =>
+      request instanceof KvsError ? failureLine(group.numberOf(index), request) : '',
     );
     for (const step of group.steps()) {
-      await Promise.all([this.#write(step, group.lines, results), this.#readAll(step, group.lines, results)]);
+      await Promise.all([this.#write(step, group, results), this.#readAll(step, group, results)]);
     }
     return results.join('');
   }
 
-  async #write(
-    { writes, writeIndexes }: Step,
-    lines: readonly BatchLine[],
-    results: string[],
-  ): Promise<void> {
+  async #write({ writes, writeIndexes }: Step, group: BatchGroup, results: string[]): Promise<void> {
     if (writes.length === 0) return;
     const { store, status } = this.#deps;
     try {
       assertTakesWrites(status);
       const outcomes = await store.write(writes);
-      writeIndexes.forEach((index, i) => (results[index] = writeLine(numberOf(lines, index), outcomes[i])));
+      writeIndexes.forEach((index, i) => (results[index] = writeLine(group.numberOf(index), outcomes[i])));
     } catch (error) {
-      this.#failAll(writeIndexes, error, lines, results);
+      this.#failAll(writeIndexes, error, group, results);
     }
   }
 
   /** Nothing, once nobody is there to take the values. */
-  async #readAll(
-    { reads, readIndexes }: Step,
-    lines: readonly BatchLine[],
-    results: string[],
-  ): Promise<void> {
+  async #readAll({ reads, readIndexes }: Step, group: BatchGroup, results: string[]): Promise<void> {
     if (reads.length === 0 || !this.#sink.isOpen) return;
     const { store, clock } = this.#deps;
     try {
       const versions = await Promise.all(reads.map((path) => store.get(path)));
       const nowMs = clock.now();
       for (const [i, index] of readIndexes.entries()) {
-        results[index] = await readLine(numberOf(lines, index), versions[i], nowMs);
+        results[index] = await readLine(group.numberOf(index), versions[i], nowMs);
       }
     } catch (error) {
-      this.#failAll(readIndexes, error, lines, results);
+      this.#failAll(readIndexes, error, group, results);
     }
   }
 
-  #failAll(indexes: readonly number[], cause: unknown, lines: readonly BatchLine[], results: string[]): void {
+  #failAll(indexes: readonly number[], cause: unknown, group: BatchGroup, results: string[]): void {
     const error = this.#explain(cause);
-    for (const index of indexes) results[index] = failureLine(numberOf(lines, index), error);
+    for (const index of indexes) results[index] = failureLine(group.numberOf(index), error);
   }
 
   #explain(error: unknown): KvsError {
@@ -198,10 +190,6 @@ export class Batch {
     this.#deps.logger.error('A line of a batch failed unexpectedly', { error });
     return new KvsError('KVS_INTERNAL', 'Something went wrong here; the log of the node says what');
   }
-}
-
-function numberOf(lines: readonly BatchLine[], index: number): number {
-  return lines[index]?.number ?? 0;
 }
 
 const unreadErrors: Readonly<Record<Unread, KvsError>> = {
