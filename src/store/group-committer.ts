@@ -139,10 +139,10 @@ export class GroupCommitter {
     let bytes = 0;
     for (const operation of operations) bytes += dataBytes(operation);
     return this.#accept(operations.length, bytes, (request) => {
-      for (const [index, operation] of operations.entries()) {
+      operations.forEach((operation, index) => {
         const pin = this.#pin(operation.path);
         this.#queue.push({ kind: 'operation', operation, pin, request, index });
-      }
+      });
     });
   }
 

@@ -6,24 +6,45 @@ import { valueMember } from '../json-value.ts';
 import { plainValue } from '../plain-value.ts';
 import { expiryMember } from '../ttl.ts';
 
-/** What came of the line `number` of a batch, as a line of its answer. */
-export function writeLine(number: number, result: WriteResult | undefined): string {
+/**
+ * Adds what came of the line `number` of a batch, as a line of its answer. To one array for all lines: what each would be
+ * put together to is only copied.
+ */
+export function addWriteLine(
+  pieces: (string | number)[],
+  number: number,
+  result: WriteResult | undefined,
+): void {
   switch (result?.outcome) {
     case 'created':
     case 'replaced': {
       const { uuid, timestamp, expiresAt } = result.version;
-      const status = result.outcome === 'created' ? 201 : 200;
-      return `{"line":${number},"status":${status},"uuid":"${uuid}","timestamp":${timestamp}${expiryMember(expiresAt)}}\n`;
+      const status = result.outcome === 'created' ? ',"status":201,"uuid":"' : ',"status":200,"uuid":"';
+      pieces.push(
+        '{"line":',
+        number,
+        status,
+        uuid,
+        '","timestamp":',
+        timestamp,
+        expiryMember(expiresAt),
+        '}\n',
+      );
+      return;
     }
     case 'deleted':
-      return `{"line":${number},"status":204}\n`;
+      pieces.push('{"line":', number, ',"status":204}\n');
+      return;
     case 'absent':
-      return failureLine(number, notFound);
+      pieces.push(failureLine(number, notFound));
+      return;
     case 'unmet':
     case 'repeated':
     case 'mismatched':
     case undefined:
-      return failureLine(number, new KvsError('KVS_INTERNAL', 'The store gave no result for this line'));
+      pieces.push(
+        failureLine(number, new KvsError('KVS_INTERNAL', 'The store gave no result for this line')),
+      );
   }
 }
 

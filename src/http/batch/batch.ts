@@ -1,5 +1,6 @@
 import { KvsError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
+import type { WriteResult } from '../../core/ports.ts';
 import type { HttpDeps } from '../context.ts';
 import { assertTakesWrites } from '../writable.ts';
 import { BatchGroup, type Step } from './batch-group.ts';
@@ -7,7 +8,7 @@ import type { BatchIntake } from './batch-intake.ts';
 import { parseLine, type BatchRequest } from './batch-line.ts';
 import { LineSplitter, type ByteBudget, type Unread } from './line-splitter.ts';
 import type { Line } from './line.ts';
-import { failureLine, readLine, writeLine } from './batch-result.ts';
+import { addWriteLine, failureLine, readLine } from './batch-result.ts';
 
 export type BatchDeps = Pick<
   HttpDeps,
@@ -17,6 +18,9 @@ export type BatchDeps = Pick<
 const space = 0x20;
 const tab = 0x09;
 const carriageReturn = 0x0d;
+
+/** What came of a line: of a write, of a read as a line of the answer, or why nothing came of it. */
+type Result = WriteResult | string | KvsError | undefined;
 
 /** Where the results go. */
 export interface ResultSink {
@@ -144,29 +148,36 @@ export class Batch {
   }
 
   async #carryOut(group: BatchGroup): Promise<string> {
-    const results: string[] = group.requests.map((request, index) =>
-      request instanceof KvsError ? failureLine(group.numberOf(index), request) : '',
+    const results: Result[] = group.requests.map((request) =>
+      request instanceof KvsError ? request : undefined,
     );
     for (const step of group.steps()) {
-      await Promise.all([this.#write(step, group, results), this.#readAll(step, group, results)]);
+      await Promise.all([this.#write(step, results), this.#readAll(step, group, results)]);
     }
-    return results.join('');
+    const pieces: (string | number)[] = [];
+    results.forEach((result, index) => {
+      const number = group.numberOf(index);
+      if (typeof result === 'string') pieces.push(result);
+      else if (result instanceof KvsError) pieces.push(failureLine(number, result));
+      else addWriteLine(pieces, number, result);
+    });
+    return pieces.join('');
   }
 
-  async #write({ writes, writeIndexes }: Step, group: BatchGroup, results: string[]): Promise<void> {
+  async #write({ writes, writeIndexes }: Step, results: Result[]): Promise<void> {
     if (writes.length === 0) return;
     const { store, status } = this.#deps;
     try {
       assertTakesWrites(status);
       const outcomes = await store.write(writes);
-      writeIndexes.forEach((index, i) => (results[index] = writeLine(group.numberOf(index), outcomes[i])));
+      writeIndexes.forEach((index, i) => (results[index] = outcomes[i]));
     } catch (error) {
-      this.#failAll(writeIndexes, error, group, results);
+      this.#failAll(writeIndexes, error, results);
     }
   }
 
   /** Nothing, once nobody is there to take the values. */
-  async #readAll({ reads, readIndexes }: Step, group: BatchGroup, results: string[]): Promise<void> {
+  async #readAll({ reads, readIndexes }: Step, group: BatchGroup, results: Result[]): Promise<void> {
     if (reads.length === 0 || !this.#sink.isOpen) return;
     const { store, clock } = this.#deps;
     try {
@@ -176,13 +187,13 @@ export class Batch {
         results[index] = await readLine(group.numberOf(index), versions[i], nowMs);
       }
     } catch (error) {
-      this.#failAll(readIndexes, error, group, results);
+      this.#failAll(readIndexes, error, results);
     }
   }
 
-  #failAll(indexes: readonly number[], cause: unknown, group: BatchGroup, results: string[]): void {
+  #failAll(indexes: readonly number[], cause: unknown, results: Result[]): void {
     const error = this.#explain(cause);
-    for (const index of indexes) results[index] = failureLine(group.numberOf(index), error);
+    for (const index of indexes) results[index] = error;
   }
 
   #explain(error: unknown): KvsError {
