@@ -33,7 +33,9 @@ const outgoing = request({
   headers: { 'Content-Type': 'application/x-ndjson' },
 });
 // Made before the clock starts: whoever measures shares the machine with what is measured.
-const writes = Array.from({ length: Math.ceil(plan.lines / linesInWrite) }, (_, i) => Buffer.from(linesFrom(i)));
+const writes = Array.from({ length: Math.ceil(plan.lines / linesInWrite) }, (_, i) =>
+  Buffer.from(linesFrom(i)),
+);
 const startedAt = performance.now();
 const reading = readResults();
 outgoing.flushHeaders();

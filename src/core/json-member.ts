@@ -23,11 +23,7 @@ export function memberText(text: string, name: string): string | undefined {
  * Where that text stands: from its first character up to, and without, `to`. The object is the first one in `text` from
  * `start` on.
  */
-export function memberRange(
-  text: string,
-  name: string,
-  start = 0,
-): { from: number; to: number } | undefined {
+export function memberRange(text: string, name: string, start = 0): { from: number; to: number } | undefined {
   let found: { from: number; to: number } | undefined;
   let at = afterSpace(text, text.indexOf('{', start) + 1);
   while (text.charCodeAt(at) === quote) {

@@ -391,7 +391,8 @@ describe('writing to a RocksdbLevel', () => {
       (options: { sync: boolean }) => level.put('key', 'value', options),
       (options: { sync: boolean }) => level.del('key', options),
       (options: { sync: boolean }) => level.batch([{ type: 'del', key: 'key' }], options),
-      (options: { sync: boolean }) => level.batchBytes([{ keys: [Buffer.from('key')], values: [undefined] }], options),
+      (options: { sync: boolean }) =>
+        level.batchBytes([{ keys: [Buffer.from('key')], values: [undefined] }], options),
       (options: { sync: boolean }) => level.batch().put('key', 'value').write(options),
       (options: { sync: boolean }) =>
         level.sublevel('sub').put('key', 'value', { keyEncoding: 'utf8', ...options }),

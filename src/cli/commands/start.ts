@@ -12,7 +12,7 @@ port, and so on. kvs CONFIG does the same, unless CONFIG is the name of a comman
 
 SIGTERM and SIGINT stop the node in order; a second one ends it at once.
 
-Batches of thousands take a tenth less time where Node.js has more room for young objects, which costs
+Batches of thousands take a twentieth less time where Node.js has more room for young objects, which costs
 up to 48 MiB. npm start sets that; elsewhere NODE_OPTIONS=--max-semi-space-size=32 does.`,
   examples: ['kvs start', 'kvs start configs/node1.yaml', 'KVS_PORT=8090 kvs start'],
   // main.ts starts nodes: no command knows how one is made.
