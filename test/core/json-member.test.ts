@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { memberText, objectTexts } from '../../src/core/json-member.ts';
+import { memberRange, memberText, objectTexts } from '../../src/core/json-member.ts';
 
 /** JSON with what could mislead a reader of its text: quotes, backslashes and brackets in names and strings, spaces. */
 const value = fc.jsonValue({
@@ -25,6 +25,17 @@ describe('The text of a member', () => {
         },
       ),
     );
+  });
+});
+
+describe('The place of a member', () => {
+  it('is looked for in the first object from the start on', () => {
+    const text = '{"value":1}\n {"other":2}\n[3]\n{"value":{"value":4}}\n';
+    const found = (start: number) => {
+      const range = memberRange(text, 'value', start);
+      return range && text.slice(range.from, range.to);
+    };
+    expect([0, text.indexOf('\n'), text.indexOf('[')].map(found)).toEqual(['1', undefined, '{"value":4}']);
   });
 });
 
