@@ -21,7 +21,7 @@ export function memberText(text: string, name: string): string | undefined {
 
 /**
  * Where that text stands: from its first character up to, and without, `to`. The object is the first one in `text` from
- * `start` on.
+ * `start` on; what stands after it is not looked at.
  */
 export function memberRange(text: string, name: string, start = 0): { from: number; to: number } | undefined {
   let found: { from: number; to: number } | undefined;
@@ -31,7 +31,10 @@ export function memberRange(text: string, name: string, start = 0): { from: numb
     const from = afterSpace(text, afterSpace(text, nameEnd) + 1);
     const to = afterValue(text, from);
     if (isNamed(text, at, nameEnd, name)) found = { from, to };
-    at = afterSpace(text, afterSpace(text, to) + 1);
+    const end = afterSpace(text, to);
+    // What follows the object is none of its members.
+    if (text.charCodeAt(end) !== comma) break;
+    at = afterSpace(text, end + 1);
   }
   return found;
 }

@@ -58,6 +58,8 @@ export const limits = {
   batchLinesMax: 1_024,
   /** Reads among them: their values wait in memory until the client has taken them. */
   batchReadsMax: 64,
+  /** Bytes of these values, if all are as large as they may be, unless a single one is larger. */
+  batchReadBytesMax: 64 * 1_024 * 1_024,
   /** Bytes of these lines, unless a single line is larger. */
   batchBytesMax: 1_024 * 1_024,
   /** Groups of one batch that are under way. The request is read no further while there are so many. */

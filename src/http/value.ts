@@ -11,10 +11,11 @@ const formType = /^application\/x-www-form-urlencoded\s*(?:;|$)/i;
  * @throws KvsError KVS_BAD_REQUEST when it is too long
  */
 export function parseContentType(sent: string): { contentType: string; isJson: boolean } {
-  const type = sent.trim();
-  if (Buffer.byteLength(type) > limits.contentTypeBytesMax) {
+  // Before it is trimmed, as what is left would keep all of it in memory.
+  if (Buffer.byteLength(sent) > limits.contentTypeBytesMax) {
     throw new KvsError('KVS_BAD_REQUEST', `Content-Type is longer than ${limits.contentTypeBytesMax} bytes`);
   }
+  const type = sent.trim();
   if (type === '' || formType.test(type)) return { contentType: 'application/json', isJson: true };
   return { contentType: type, isJson: isJsonType(type) };
 }

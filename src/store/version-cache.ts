@@ -2,7 +2,7 @@ import { LRUCache } from 'lru-cache';
 import type { KeyPath } from '../core/key-path.ts';
 import type { StoredVersion } from './version-record.ts';
 
-/** What an entry costs beside its path and its data, in bytes: objects, strings, and the list and map around them. */
+/** What an entry costs beside its path, type and data, in bytes: objects, strings, and the list and map around them. */
 const entryOverheadBytes = 700;
 
 /** Remembers that a key has no version. */
@@ -25,7 +25,9 @@ export class VersionCache {
       sizeCalculation: (entry, path) =>
         entryOverheadBytes +
         path.length +
-        (entry === absent ? 0 : entry.data.byteLength + entry.revisions.byteLength),
+        (entry === absent
+          ? 0
+          : entry.contentType.length + entry.data.byteLength + entry.revisions.byteLength),
     });
   }
 

@@ -29,13 +29,16 @@ describe('The text of a member', () => {
 });
 
 describe('The place of a member', () => {
-  it('is looked for in the first object from the start on', () => {
-    const text = '{"value":1}\n {"other":2}\n[3]\n{"value":{"value":4}}\n';
-    const found = (start: number) => {
-      const range = memberRange(text, 'value', start);
-      return range && text.slice(range.from, range.to);
-    };
-    expect([0, text.indexOf('\n'), text.indexOf('[')].map(found)).toEqual(['1', undefined, '{"value":4}']);
+  it('is looked for in the first object from the start on, and in nothing that follows it', () => {
+    const objects = ['{"value":1}', ' {"other":2} ', '{ }', '{"value":{"value":3}}'];
+    const others = ['"value":4}', '"value":{', ' "x":["', '[5]'];
+    const found = objects.map((object) =>
+      others.map((other) => {
+        const range = memberRange(`{"value":0}\n${object}\n${other}`, 'value', 11);
+        return range && object.slice(range.from - 12, range.to - 12);
+      }),
+    );
+    expect(found).toEqual(['1', undefined, undefined, '{"value":3}'].map((text) => others.map(() => text)));
   });
 });
 

@@ -25,7 +25,14 @@ const members: Readonly<Record<string, readonly unknown[]>> = {
   path: ['a', 'x'.repeat(limits.pathBytesMax), 'x'.repeat(limits.pathBytesMax + 1), '', 5, null, undefined],
   value: [1, null, 'text', { a: [1] }, undefined],
   value_base64: ['IDE=', 'MQ==', 'MQ=', 'M-_=', 7, undefined],
-  content_type: ['application/json', 'x'.repeat(limits.contentTypeBytesMax + 1), 8, undefined],
+  content_type: [
+    'application/json',
+    ' application/json ',
+    'x'.repeat(limits.contentTypeBytesMax + 1),
+    `${'application/json'.padEnd(limits.contentTypeBytesMax)} `,
+    8,
+    undefined,
+  ],
   ttl: [0.001, 1, secondsMax, secondsMax + 1, 0, -1, '1', null, undefined],
   more: [1, undefined],
 };
@@ -77,6 +84,15 @@ describe('A line of a batch', () => {
       }),
     );
   });
+
+  it('leaves nothing in memory of what came with it when it is refused', () => {
+    const bad = Buffer.from('{"op":"get","path":"a"} and more');
+    expect(failureOf(bad)).toMatchObject({ code: 'KVS_BAD_BODY' });
+    expect(failureOf(bad)?.cause).toBeUndefined();
+    const type = `${' '.repeat(limits.contentTypeBytesMax)}text/plain`;
+    const padded = JSON.stringify({ op: 'put', path: 'a', value_base64: '', content_type: type });
+    expect(failureOf(Buffer.from(padded))).toMatchObject({ code: 'KVS_BAD_REQUEST' });
+  });
 });
 
 function parse(bytes: Buffer): BatchRequest {
@@ -86,10 +102,14 @@ function parse(bytes: Buffer): BatchRequest {
 }
 
 function takes(line: string): boolean {
+  return failureOf(Buffer.from(line)) === undefined;
+}
+
+function failureOf(bytes: Buffer): Error | undefined {
   try {
-    parse(Buffer.from(line));
-    return true;
-  } catch {
-    return false;
+    parse(bytes);
+    return undefined;
+  } catch (error) {
+    return error as Error;
   }
 }

@@ -105,6 +105,31 @@ describe('a batch', () => {
     ]);
   });
 
+  it('reads each line to its end and no further, whatever comes with it', async () => {
+    const { port, stored } = await start();
+    const puts = ['a', 'b', 'c'].map((path) => JSON.stringify(put(path, path)));
+    for (const other of ['"value":zz}', '\n "value":"zz', '"x":{', '"x":[']) {
+      const client = new BatchClient(port);
+      client.request.write(puts.map((line) => `${line}\n${other}\n`).join(''));
+      const statuses = (await client.finish()).map(({ status }) => Math.floor(status / 100));
+      expect(statuses).toEqual([2, 4, 2, 4, 2, 4]);
+      expect(await Promise.all(['a', 'b', 'c'].map(stored))).toEqual(['"a"', '"b"', '"c"']);
+    }
+  });
+
+  it('gives long results and short ones in the order of their lines', async () => {
+    const { port } = await start({ maxValueBytes: 300_000 });
+    const long = 'x'.repeat(200_000);
+    await batch(port, put('long', long), put('short', 1));
+    const paths = ['long', 'short', 'none', 'long', 'long', 'short', 'short', 'long'];
+    const results = await batch(port, ...paths.map(get), put('short', 2), get('short'));
+    expect(results.map(({ status, value }) => value ?? status)).toEqual([
+      ...paths.map((path) => ({ long, short: 1, none: 404 })[path]),
+      200,
+      2,
+    ]);
+  });
+
   it('keeps the order of each key through thousands of mixed lines', async () => {
     const { port } = await start();
     const keys = ['a', 'b', 'c', 'd', 'e'];
@@ -421,6 +446,29 @@ describe('while a batch is under way', () => {
     const large = 'x'.repeat(limits.batchBytesMax / 4);
     await batch(port, ...Array.from({ length: 20 }, (_, i) => put(`k${i}`, large)));
     expect(Math.max(...writes)).toBeLessThanOrEqual(4);
+  });
+
+  it.each([
+    ['1,000 bytes', 1_000, limits.batchReadsMax],
+    ['a quarter of what they take together', limits.batchReadBytesMax / 4, 4],
+    ['the largest there is', limits.valueBytesCeiling, 1],
+  ])('a group takes fewer reads the larger a value may be: %s', async (_, maxValueBytes, readsMax) => {
+    let open = 0;
+    let most = 0;
+    const read = async () => {
+      most = Math.max(most, ++open);
+      for (let i = 0; i < 10; i++) await new Promise(setImmediate);
+      open--;
+      return undefined;
+    };
+    const { port } = await start({
+      store: { peek: () => undefined, get: read, write: () => Promise.resolve([]) },
+      maxValueBytes,
+    });
+    const paths = Array.from({ length: 1_000 }, (__, i) => `k${i}`);
+    expect(await batch(port, ...paths.map(get))).toHaveLength(paths.length);
+    expect(most).toBeLessThanOrEqual(limits.batchGroupsMax * readsMax);
+    expect(most).toBeGreaterThanOrEqual(readsMax);
   });
 
   it('a client that does not read is not read either', async () => {

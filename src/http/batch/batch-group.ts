@@ -21,6 +21,12 @@ export class BatchGroup {
   bytes = 0;
   #reads = 0;
   #writes = 0;
+  readonly #readsMax: number;
+
+  constructor(maxValueBytes: number) {
+    const fitting = Math.floor(limits.batchReadBytesMax / maxValueBytes);
+    this.#readsMax = Math.max(1, Math.min(limits.batchReadsMax, fitting));
+  }
 
   /** `number`: of the line in its batch. */
   add(number: number, request: BatchRequest | KvsError, bytes: number): void {
@@ -41,7 +47,7 @@ export class BatchGroup {
     return (
       this.requests.length >= limits.batchLinesMax ||
       this.bytes >= limits.batchBytesMax ||
-      this.#reads >= limits.batchReadsMax
+      this.#reads >= this.#readsMax
     );
   }
 

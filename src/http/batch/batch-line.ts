@@ -43,8 +43,9 @@ function parseObject(text: string): Fields {
   let parsed: unknown;
   try {
     parsed = JSON.parse(text);
-  } catch (cause) {
-    throw new KvsError('KVS_BAD_BODY', 'The line is not valid JSON', { cause });
+  } catch {
+    // Without its cause: that holds the text, which may be a part of all that came with the line.
+    throw new KvsError('KVS_BAD_BODY', 'The line is not valid JSON');
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
     throw new KvsError('KVS_BAD_BODY', 'The line is not a JSON object');

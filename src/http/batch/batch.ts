@@ -19,6 +19,9 @@ const space = 0x20;
 const tab = 0x09;
 const carriageReturn = 0x0d;
 
+/** From so many characters on a line of the answer is sent by itself. */
+const ownPartMin = 65_536;
+
 /** What came of a line: of a write, of a read as a line of the answer, or why nothing came of it. */
 type Result = WriteResult | string | KvsError | undefined;
 
@@ -43,7 +46,7 @@ export class Batch {
   readonly #sink: ResultSink;
   readonly #splitter: LineSplitter;
   #lines = 0;
-  #gathering = new BatchGroup();
+  #gathering: BatchGroup;
   readonly #running = new Set<BatchGroup>();
   /** Settles when the results of all groups that were started are sent. */
   #sent: Promise<void> = Promise.resolve();
@@ -54,6 +57,7 @@ export class Batch {
     this.#budget = budget;
     this.#sink = sink;
     this.#splitter = new LineSplitter(deps.maxValueBytes, budget);
+    this.#gathering = new BatchGroup(deps.maxValueBytes);
   }
 
   /** Settles when every line that came has its result, or its client is gone and the store is done with them. */
@@ -130,16 +134,15 @@ export class Batch {
 
   #start(): void {
     const group = this.#gathering;
-    this.#gathering = new BatchGroup();
+    this.#gathering = new BatchGroup(this.#deps.maxValueBytes);
     this.#running.add(group);
     this.#sent = this.#send(group, this.#carryOut(group), this.#sent);
   }
 
   /** Sends the results of a group after those of the groups before it. */
-  async #send(group: BatchGroup, results: Promise<string>, before: Promise<void>): Promise<void> {
-    await before;
-    const text = await results;
-    if (this.#sink.isOpen) await this.#sink.write(text);
+  async #send(group: BatchGroup, results: Promise<readonly string[]>, before: Promise<void>): Promise<void> {
+    const [, parts] = await Promise.all([before, results]);
+    for (const part of parts) if (this.#sink.isOpen) await this.#sink.write(part);
     this.#budget.release(group.bytes);
     this.#running.delete(group);
     if (!this.#gathering.isFull) this.#startIfIdle();
@@ -147,21 +150,29 @@ export class Batch {
     this.#whenDone = undefined;
   }
 
-  async #carryOut(group: BatchGroup): Promise<string> {
+  /** The lines of the answer, small ones put together. */
+  async #carryOut(group: BatchGroup): Promise<readonly string[]> {
     const results: Result[] = group.requests.map((request) =>
       request instanceof KvsError ? request : undefined,
     );
     for (const step of group.steps()) {
       await Promise.all([this.#write(step, results), this.#readAll(step, group, results)]);
     }
-    const pieces: (string | number)[] = [];
+    const parts: string[] = [];
+    let pieces: (string | number)[] = [];
     results.forEach((result, index) => {
       const number = group.numberOf(index);
-      if (typeof result === 'string') pieces.push(result);
-      else if (result instanceof KvsError) pieces.push(failureLine(number, result));
-      else addWriteLine(pieces, number, result);
+      if (result instanceof KvsError) pieces.push(failureLine(number, result));
+      else if (typeof result !== 'string') addWriteLine(pieces, number, result);
+      else if (result.length < ownPartMin) pieces.push(result);
+      else {
+        // Together they could be longer than any string can be.
+        parts.push(pieces.join(''), result);
+        pieces = [];
+      }
     });
-    return pieces.join('');
+    if (pieces.length > 0) parts.push(pieces.join(''));
+    return parts;
   }
 
   async #write({ writes, writeIndexes }: Step, results: Result[]): Promise<void> {
