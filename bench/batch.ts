@@ -19,7 +19,10 @@ const rounds = Number(values.rounds);
 const seconds = Number(values.seconds);
 const sampleMs = 100;
 
-/** Lines a second of one batch of new keys over one connection, beside single PUTs over 64 of them, in turn on the same node. */
+/**
+ * Lines a second of one batch of new keys over one connection, beside single PUTs over 64 of them, in turn on the same
+ * node. A batch is held against the single PUTs before and after it: the machine may change its speed meanwhile.
+ */
 async function benchBatch(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'kvs-bench-'));
   const node = await startNode(join(folder, 'data'), { durability: 'sync' });
@@ -29,21 +32,25 @@ async function benchBatch(): Promise<void> {
     const batches: BatchLoad[] = [];
     const singles: LoadResult[] = [];
     const watch = watchMemory(node);
+    singles.push(await putSingly(node, seconds));
     for (let round = 0; round < rounds; round++) {
-      singles.push(await putSingly(node, seconds));
       batches.push(
         JSON.parse(
           await outputOf('batch-loader.ts', { port: node.port, base: `bench/batch${round}`, lines, value }),
         ) as BatchLoad,
       );
+      singles.push(await putSingly(node, seconds));
     }
     const highest = watch.stop();
     const failed = [...batches, ...singles].reduce((sum, load) => sum + load.failed, 0);
     if (failed > 0) throw new Error(`${failed} writes failed`);
-    const ratios = batches.map((load, i) => load.linesPerSecond / (singles[i]?.requestsPerSecond ?? NaN));
+    const rateOf = (load: LoadResult | undefined) => load?.requestsPerSecond ?? NaN;
+    const ratios = batches.map(
+      (load, i) => (2 * load.linesPerSecond) / (rateOf(singles[i]) + rateOf(singles[i + 1])),
+    );
     const perSecond = (rates: readonly number[]) => `${median(rates).toFixed(0)}/s`;
     print('puts in one batch', perSecond(batches.map((load) => load.linesPerSecond)));
-    print('single PUTs', perSecond(singles.map((load) => load.requestsPerSecond)));
+    print('single PUTs', perSecond(singles.map(rateOf)));
     print('ratio', median(ratios).toFixed(2));
     print('resident memory before', mebibytes(atRest));
     print('resident memory, highest', mebibytes(highest));
