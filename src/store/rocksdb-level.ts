@@ -167,8 +167,8 @@ export class RocksdbLevel<K = string, V = string> extends AbstractLevel<string |
   }
 
   /**
-   * An atomic batch of bytes, its parts in order. It does without what `batch` has beside that, encodings, sublevels, hooks and events: for
-   * small entries they cost more than the write itself.
+   * An atomic batch of bytes, its parts in order. It does without what `batch` has beside that, encodings, sublevels,
+   * hooks and events: for small entries they cost more than the write itself.
    */
   async batchBytes(parts: readonly KeysAndValues[], options: RocksdbWriteOptions = {}): Promise<void> {
     if (this.status !== 'open') throw levelError('LEVEL_DATABASE_NOT_OPEN', 'Database is not open');
