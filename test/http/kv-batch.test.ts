@@ -476,8 +476,17 @@ describe('while a batch is under way', () => {
     const large = 'x'.repeat(900_000);
     await batch(port, put('large', large));
     const reads: KeyPath[] = [];
+    let taken = 0;
     const { get: read } = store;
-    Object.assign(store, { get: (path: KeyPath) => (reads.push(path), read.call(store, path)) });
+    Object.assign(store, {
+      async get(path: KeyPath) {
+        reads.push(path);
+        const version = await read.call(store, path);
+        return new Proxy(version ?? {}, {
+          get: (target, name) => (name === 'data' && taken++, Reflect.get(target, name) as unknown),
+        });
+      },
+    });
     const socket = connect(port, '127.0.0.1');
     onTestFinished(() => void socket.destroy());
     await once(socket, 'connect');
@@ -488,11 +497,14 @@ describe('while a batch is under way', () => {
     const line = `${JSON.stringify(get('large'))}\n`;
     socket.write(line.repeat(20_000));
     while (reads.length === 0) await new Promise(setImmediate);
-    for (let seen = -1; seen !== reads.length;) {
-      seen = reads.length;
+    for (let seen = -1; seen !== reads.length + taken;) {
+      seen = reads.length + taken;
       for (let i = 0; i < 20; i++) await rawRequest(port, 'GET /health/live');
     }
     expect(reads.length).toBeLessThanOrEqual(limits.batchGroupsMax * limits.batchReadsMax);
+    // What the connection does not take yet stays a version, and becomes no text.
+    expect(taken).toBeGreaterThan(0);
+    expect(taken).toBeLessThan(limits.batchReadsMax / 2);
   });
 
   it('the node turns read-only: the lines that are left are refused, and reads are answered', async () => {

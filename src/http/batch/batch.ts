@@ -1,6 +1,7 @@
 import { KvsError } from '../../core/errors.ts';
 import { limits } from '../../core/limits.ts';
 import type { WriteResult } from '../../core/ports.ts';
+import type { Version } from '../../core/version.ts';
 import type { HttpDeps } from '../context.ts';
 import { assertTakesWrites } from '../writable.ts';
 import { BatchGroup, type Step } from './batch-group.ts';
@@ -19,11 +20,18 @@ const space = 0x20;
 const tab = 0x09;
 const carriageReturn = 0x0d;
 
-/** From so many characters on a line of the answer is sent by itself. */
-const ownPartMin = 65_536;
+/** A line of the answer of so many characters is not kept until the next ones are made. */
+const longLineMin = 65_536;
 
-/** What came of a line: of a write, of a read as a line of the answer, or why nothing came of it. */
-type Result = WriteResult | string | KvsError | undefined;
+/** What was read, and when: it may have expired since. */
+interface ReadResult {
+  readonly outcome: 'read';
+  readonly version: Version | undefined;
+  readonly nowMs: number;
+}
+
+/** What came of a line, or why nothing came of it; undefined: nobody is there to know. */
+type Result = WriteResult | ReadResult | KvsError | undefined;
 
 /** Where the results go. */
 export interface ResultSink {
@@ -140,9 +148,13 @@ export class Batch {
   }
 
   /** Sends the results of a group after those of the groups before it. */
-  async #send(group: BatchGroup, results: Promise<readonly string[]>, before: Promise<void>): Promise<void> {
-    const [, parts] = await Promise.all([before, results]);
-    for (const part of parts) if (this.#sink.isOpen) await this.#sink.write(part);
+  async #send(
+    group: BatchGroup,
+    carriedOut: Promise<readonly Result[]>,
+    before: Promise<void>,
+  ): Promise<void> {
+    const [, results] = await Promise.all([before, carriedOut]);
+    await this.#answer(group, results);
     this.#budget.release(group.bytes);
     this.#running.delete(group);
     if (!this.#gathering.isFull) this.#startIfIdle();
@@ -150,29 +162,41 @@ export class Batch {
     this.#whenDone = undefined;
   }
 
-  /** The lines of the answer, small ones put together. */
-  async #carryOut(group: BatchGroup): Promise<readonly string[]> {
+  async #carryOut(group: BatchGroup): Promise<readonly Result[]> {
     const results: Result[] = group.requests.map((request) =>
       request instanceof KvsError ? request : undefined,
     );
     for (const step of group.steps()) {
-      await Promise.all([this.#write(step, results), this.#readAll(step, group, results)]);
+      await Promise.all([this.#write(step, results), this.#readAll(step, results)]);
     }
-    const parts: string[] = [];
+    return results;
+  }
+
+  /** A value becomes text when its turn comes: as text all of them would take several times the memory. */
+  async #answer(group: BatchGroup, results: readonly Result[]): Promise<void> {
     let pieces: (string | number)[] = [];
-    results.forEach((result, index) => {
+    for (let index = 0; index < results.length && this.#sink.isOpen; index++) {
       const number = group.numberOf(index);
+      const result = results[index];
       if (result instanceof KvsError) pieces.push(failureLine(number, result));
-      else if (typeof result !== 'string') addWriteLine(pieces, number, result);
-      else if (result.length < ownPartMin) pieces.push(result);
+      else if (result?.outcome !== 'read') addWriteLine(pieces, number, result);
       else {
-        // Together they could be longer than any string can be.
-        parts.push(pieces.join(''), result);
+        const line = await this.#readLine(number, result);
+        pieces.push(line);
+        if (line.length < longLineMin) continue;
+        await this.#sink.write(pieces.join(''));
         pieces = [];
       }
-    });
-    if (pieces.length > 0) parts.push(pieces.join(''));
-    return parts;
+    }
+    if (pieces.length > 0 && this.#sink.isOpen) await this.#sink.write(pieces.join(''));
+  }
+
+  async #readLine(number: number, { version, nowMs }: ReadResult): Promise<string> {
+    try {
+      return await readLine(number, version, nowMs);
+    } catch (error) {
+      return failureLine(number, this.#explain(error));
+    }
   }
 
   async #write({ writes, writeIndexes }: Step, results: Result[]): Promise<void> {
@@ -188,15 +212,13 @@ export class Batch {
   }
 
   /** Nothing, once nobody is there to take the values. */
-  async #readAll({ reads, readIndexes }: Step, group: BatchGroup, results: Result[]): Promise<void> {
+  async #readAll({ reads, readIndexes }: Step, results: Result[]): Promise<void> {
     if (reads.length === 0 || !this.#sink.isOpen) return;
     const { store, clock } = this.#deps;
     try {
       const versions = await Promise.all(reads.map((path) => store.get(path)));
       const nowMs = clock.now();
-      for (const [i, index] of readIndexes.entries()) {
-        results[index] = await readLine(group.numberOf(index), versions[i], nowMs);
-      }
+      readIndexes.forEach((index, i) => (results[index] = { outcome: 'read', version: versions[i], nowMs }));
     } catch (error) {
       this.#failAll(readIndexes, error, results);
     }
