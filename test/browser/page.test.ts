@@ -102,7 +102,8 @@ describe.skipIf(missingBrowser !== undefined)('The page, on three nodes', () => 
       // A state that is shorter than a frame is never lit; the timeline has it.
       for (const actor of ['gossiper', 'failure-detector', 'syncer', 'collector']) {
         await go(`timeline/${actor}`);
-        await see(page.locator('.row', { hasText: actor }).locator('.outcome:not(.same)'));
+        const rows = page.locator('.row', { has: page.getByRole('link', { name: actor, exact: true }) });
+        await see(rows.locator('.outcome:not(.same)'));
       }
     },
     testMs,
